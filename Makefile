@@ -1,0 +1,44 @@
+# Each of these four does its own set-up, in .venv: make demo, make test, make lint, make bench.
+# Another Python than python3: make clean, then make demo PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --constraint constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/deepracer train --minutes 1 --name demo
+	$(BIN)/deepracer evaluate demo --laps 5
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-bench
+	$(BIN)/python bench/world.py
+
+clean:
+	rm -rf $(VENV)
+
+# The set-up runs once, and again when what to install has changed.
+# torch goes first, so that pip settles on the build that it was told of and not on another one.
+$(VENV)/installed: setup.py package.xml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	    echo "Error: Python 3.10 or newer is needed, and '$(PYTHON)' is not one. Name it: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "Error: '$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) setuptools torch
+	$(PIP) --no-build-isolation --editable .
+	@# Compile what is used, now; pip would compile all that torch has, for a minute.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import cv2, matplotlib.pyplot, numba, onnxruntime, stable_baselines3'
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed
+	$(PIP) --no-build-isolation --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The driver: actions, observation, reward, environment, training, evaluation, inference."""

@@ -1,0 +1,83 @@
+"""The learning algorithm, from DeepRacer's metadata and hyperparameters."""
+
+from typing import Any
+
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from deepracer_agent.actions import ModelMetadata
+from deepracer_agent.hyperparameters import Hyperparameters
+from deepracer_agent.networks import DeepRacerNetwork
+from deepracer_agent.ppo import DeepRacerPPO, minibatch
+
+STEPS_PER_EPISODE = 200  # a lap of 13 s: what DeepRacer's episodes are worth in steps here
+_GAE_LAMBDA = 0.95  # fixed in DeepRacer too
+_REPLAY = 50_000  # steps that SAC remembers
+_WARM_UP = 2_000  # steps of chance before SAC learns
+_SAC_UPDATES = 4  # per step of all cars
+
+
+def make_learner(
+    env: VecEnv, metadata: ModelMetadata, hyperparameters: Hyperparameters, seed: int
+) -> BaseAlgorithm:
+    """PPO or SAC over an environment; rewards are scaled by their own spread.
+
+    An update of PPO follows every `num_episodes_between_training` times 200 steps.
+    """
+    torch.manual_seed(seed)
+    scaled = VecNormalize(env, norm_obs=False, gamma=hyperparameters.discount_factor)
+    policy: dict[str, Any] = {
+        "features_extractor_class": DeepRacerNetwork,
+        "features_extractor_kwargs": {"network": metadata.neural_network},
+        "net_arch": [],
+    }
+    common: dict[str, Any] = {
+        "learning_rate": hyperparameters.lr,
+        "gamma": hyperparameters.discount_factor,
+        "seed": seed,
+        "device": "cpu",
+        "policy_kwargs": policy,
+    }
+    make = _sac if metadata.training_algorithm == "sac" else _ppo
+    learner = make(scaled, hyperparameters, common)
+    # convolutions are up to twice as fast on CPUs with the channels innermost
+    learner.policy.to(memory_format=torch.channels_last)
+    return learner
+
+
+def _ppo(
+    env: VecNormalize, hyperparameters: Hyperparameters, common: dict[str, Any]
+) -> BaseAlgorithm:
+    collected = hyperparameters.num_episodes_between_training * STEPS_PER_EPISODE
+    steps = max(2, round(collected / env.num_envs))
+    common["policy_kwargs"]["optimizer_kwargs"] = {"eps": 1e-5}
+    learner = DeepRacerPPO(
+        "CnnPolicy",
+        env,
+        n_steps=steps,
+        batch_size=minibatch(steps * env.num_envs, hyperparameters.batch_size),
+        n_epochs=hyperparameters.num_epochs,
+        gae_lambda=_GAE_LAMBDA,
+        ent_coef=hyperparameters.beta_entropy,
+        **common,
+    )
+    learner.value_loss = hyperparameters.loss_type
+    return learner
+
+
+def _sac(
+    env: VecNormalize, hyperparameters: Hyperparameters, common: dict[str, Any]
+) -> BaseAlgorithm:
+    common["policy_kwargs"]["share_features_extractor"] = True
+    return SAC(
+        "CnnPolicy",
+        env,
+        buffer_size=_REPLAY,
+        batch_size=hyperparameters.batch_size,
+        learning_starts=_WARM_UP,
+        gradient_steps=_SAC_UPDATES,
+        ent_coef=hyperparameters.sac_alpha,
+        **common,
+    )

@@ -1,0 +1,180 @@
+"""The reward contract: what a reward function is given, and how it is called.
+
+Degrees and percent are DeepRacer's; they appear only here.
+"""
+
+import math
+import numbers
+import reprlib
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepracer_agent.reward_file import (
+    Params,
+    Point,
+    RewardError,
+    RewardFile,
+    import_function,
+    read_reward_file,
+    say,
+)
+from deepracer_agent.time_limit import Overtime, time_limit
+from deepracer_sim.referee import Verdict
+from deepracer_sim.track import Array, Track
+
+DEFAULT_REWARD = "center_line"
+LIMIT = 1e5  # rewards are within +-LIMIT
+CALL_TIME = 1.0  # s, the longest call
+_NUMBER: Any = (numbers.Real, np.bool_)
+_BUILTIN = Path(__file__).parent / "builtin_rewards"
+
+
+def builtin_rewards() -> dict[str, Path]:
+    """Return the built-in reward functions by name."""
+    return {p.stem: p for p in sorted(_BUILTIN.glob("*.py")) if p.stem != "__init__"}
+
+
+def load_reward(
+    name_or_path: str | Path = DEFAULT_REWARD, call_time: float = CALL_TIME
+) -> "Reward":
+    """Load a built-in reward function by name, or one from a Python file.
+
+    call_time: s, the longest call. Raises RewardError: no such file, syntax error, failing
+    import, no function, wrong signature.
+    """
+    builtin = builtin_rewards()
+    path = builtin.get(str(name_or_path), Path(name_or_path))
+    if not path.exists():
+        raise RewardError(
+            f"No reward function {name_or_path}: neither a file nor one of the built-in ones "
+            f"({', '.join(builtin)})."
+        )
+    return Reward(read_reward_file(path), call_time)
+
+
+class Reward:
+    """A reward function, checked when it is loaded and whenever it is called.
+
+    Each car has its own copy of the user's module: what a function remembers from step to step
+    in global variables belongs to one car, as in the service, where a simulator has one car.
+    """
+
+    def __init__(self, file: RewardFile, call_time: float = CALL_TIME) -> None:
+        """Import the file. Raises RewardError."""
+        self.file = file
+        self._call_time = call_time
+        self._functions = [import_function(file)]
+
+    def __call__(self, params: Sequence[Params]) -> Array:
+        """Return the rewards (n,) of cars 0 .. n - 1, finite and within +-LIMIT.
+
+        Raises RewardError, with the line in the user's file, for an exception, for a result that
+        is no such number, and for a call that takes too long.
+        """
+        while len(self._functions) < len(params):
+            self._functions.append(import_function(self.file))
+        rewards = np.empty(len(params))
+        with time_limit(str(self.file.path), self._call_time) as start:
+            for car, one in enumerate(params):
+                start()
+                rewards[car] = self._call(car, one)
+        return rewards
+
+    def _call(self, car: int, params: Params) -> float:
+        function, line = self._functions[car]
+        begin = time.perf_counter()
+        try:
+            value = function(params)
+        except Overtime as overtime:
+            raise self._too_long(overtime.line, params) from None
+        except (Exception, SystemExit) as error:  # whatever other people's code may raise
+            what = f"{say(error)} ({_summary(params)})"
+            raise self.file.error(self.file.line_of(error), what) from error
+        if time.perf_counter() - begin > self._call_time:
+            raise self._too_long(line, params)
+        if not (isinstance(value, _NUMBER) and -LIMIT <= value <= LIMIT):
+            raise self.file.error(line, f"{_complaint(value)} ({_summary(params)})")
+        return float(value)
+
+    def _too_long(self, line: int, params: Params) -> RewardError:
+        what = f"The call took longer than {self._call_time:g} s: an endless loop?"
+        return self.file.error(line, f"{what} ({_summary(params)})")
+
+
+def reward_params(verdict: Verdict, track: Track) -> list[Params]:
+    """Return what the reward function is given, one dict for each of n cars.
+
+    Keys, units (m, deg, percent) and types are those of DeepRacer's simulator. Every call makes
+    new dicts and lists, with which the function may do what it likes.
+    """
+    changing = {
+        "all_wheels_on_track": verdict.all_wheels_on_track,
+        "x": verdict.x,
+        "y": verdict.y,
+        "heading": np.degrees(verdict.yaw),
+        "distance_from_center": verdict.distance_from_center,
+        "projection_distance": verdict.s,
+        "progress": verdict.progress_pct,
+        "steps": verdict.steps,
+        "speed": verdict.speed,
+        "steering_angle": np.degrees(verdict.steering_angle),
+        "track_width": verdict.track_width,
+        "closest_waypoints": verdict.closest_waypoints,
+        "is_left_of_center": verdict.is_left_of_center,
+        "is_reversed": verdict.is_reversed,
+        "is_offtrack": verdict.is_offtrack,
+        "sim_time": verdict.sim_time,
+    }
+    rows = zip(*(values.tolist() for values in changing.values()), strict=True)
+    params = [dict(zip(changing, row, strict=True)) for row in rows]
+    forward, backward = _closed_waypoints(track)
+    for one in params:
+        one["waypoints"] = list(backward if one["is_reversed"] else forward)
+        one["track_length"] = track.length
+        one.update(_no_objects())
+    return params
+
+
+@lru_cache(maxsize=64)
+def _closed_waypoints(track: Track) -> tuple[list[Point], list[Point]]:
+    """Return the waypoints in the track's direction and in the other one; last = first."""
+    points = [(x, y) for x, y in track.waypoints.tolist()]
+    closed = [*points, points[0]]
+    return closed, closed[::-1]
+
+
+def _no_objects() -> Params:
+    """Return the parameters about other things on the track: there are none."""
+    return {
+        "is_crashed": False,
+        "closest_objects": [0, 0],
+        "objects_location": [],
+        "objects_left_of_center": [],
+        "objects_distance": [],
+        "objects_distance_from_center": [],
+        "objects_speed": [],
+        "objects_heading": [],
+        "object_in_camera": False,
+    }
+
+
+def _complaint(value: Any) -> str:
+    """Say what is wrong with a result that is not accepted."""
+    if isinstance(value, _NUMBER) and LIMIT < abs(value) < math.inf:
+        return f"reward_function returned {value}: rewards must be within +-{LIMIT:g}."
+    kind = type(value).__name__
+    hint = " Does every path end in a return?" if value is None else ""
+    return f"reward_function returned {reprlib.repr(value)} ({kind}), not a finite number.{hint}"
+
+
+def _summary(params: Params) -> str:
+    """Say where the car was; the function may have spoilt the values."""
+    names = {"steps": "step", "progress": "progress %", "x": "x", "y": "y"}
+    values = (params.get(name) for name in names)
+    shown = (f"{v:.4g}" if isinstance(v, float) else reprlib.repr(v) for v in values)
+    return "at " + ", ".join(f"{name} {v}" for name, v in zip(names.values(), shown, strict=True))

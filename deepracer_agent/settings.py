@@ -1,0 +1,78 @@
+"""Where a training takes place: tracks, cars, camera, seed. Kept with the checkpoint."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from deepracer_agent.config_file import check_object, read
+from deepracer_sim.camera import load_camera
+from deepracer_sim.car import load_car
+from deepracer_sim.errors import UserError
+from deepracer_sim.files import write_atomic
+from deepracer_sim.fleet import Fleet
+from deepracer_sim.track_files import resolve_tracks
+from deepracer_sim.world import EmbeddedWorld
+
+FILE = "settings.json"
+_SLOWEST = 0.25  # m/s, mean speed below which a lap is given up
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a driver learns."""
+
+    tracks: tuple[str, ...] = ("reinvent_2018",)
+    """Shipped names, files, or random:N; the cars are spread over them."""
+    car: str = "aws_sim"
+    """Profile of config/car.yaml."""
+    camera: str = "aws_sim"
+    """Preset of config/camera.yaml."""
+    cars: int = 32
+    """Cars that learn at once."""
+    seed: int = 0
+    """Of the network's first weights, the exploration and generated tracks."""
+    clockwise: bool = False
+    """Drive the tracks against their own direction."""
+    alternate: bool = False
+    """Change the direction with every episode."""
+
+
+def save_settings(settings: Settings, folder: Path) -> None:
+    """Write settings.json. Raises UserError if the disk refuses."""
+    write_atomic(folder / FILE, json.dumps(asdict(settings), indent=2) + "\n")
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read settings.json. Raises UserError where it is missing or damaged."""
+    path = folder / FILE
+    if not path.is_file():
+        raise UserError(f"{path} is missing: this model was not trained here.")
+    names = [field.name for field in fields(Settings)]
+    values = read(path, lambda data: check_object(data, "", names))
+    for name, kind in Settings.__annotations__.items():
+        expected = list if name == "tracks" else kind
+        if type(values[name]) is not expected:
+            raise UserError(f"{path}: {name} is {values[name]!r}, expected a {expected.__name__}.")
+    return Settings(**{**values, "tracks": tuple(str(track) for track in values["tracks"])})
+
+
+def build_fleet(settings: Settings, n: int, *, round_robin: bool = True) -> Fleet:
+    """Put n cars on the tracks, as evenly as they go. Raises UserError for too few cars."""
+    tracks = resolve_tracks(settings.tracks, settings.seed)
+    if n < len(tracks):
+        raise UserError(
+            f"{n} cars cannot drive on {len(tracks)} tracks: use at least one car a track."
+        )
+    car, camera = load_car(settings.car), load_camera(settings.camera)
+    share, extra = divmod(n, len(tracks))
+    worlds = [
+        EmbeddedWorld(track, share + (number < extra), car, camera)
+        for number, track in enumerate(tracks)
+    ]
+    return Fleet(
+        worlds,
+        time_limit=max(60.0, max(track.length for track in tracks) / _SLOWEST),
+        clockwise=settings.clockwise,
+        alternate=settings.alternate,
+        round_robin=round_robin,
+    )

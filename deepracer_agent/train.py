@@ -1,0 +1,281 @@
+"""Training: cars drive, the reward judges, the policy learns; the best driver is kept."""
+
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+
+from deepracer_agent.actions import DiscreteActions, ModelMetadata, commands, save_metadata
+from deepracer_agent.checkpoint import Counters, load_checkpoint, save_checkpoint
+from deepracer_agent.env import DrivingVecEnv
+from deepracer_agent.evaluate import drive_episodes
+from deepracer_agent.export import export_onnx
+from deepracer_agent.hyperparameters import Hyperparameters, save_hyperparameters
+from deepracer_agent.learner import make_learner
+from deepracer_agent.model import CHECKPOINT, HYPERPARAMETERS, METADATA, POLICY, REWARD
+from deepracer_agent.networks import deterministic_layers
+from deepracer_agent.observation import observe
+from deepracer_agent.recorder import RECENT, Recent, Recorder
+from deepracer_agent.rewards import Reward
+from deepracer_agent.settings import Settings, build_fleet, save_settings
+from deepracer_sim.files import write_atomic
+from deepracer_sim.ground import Frame
+from deepracer_sim.referee import Status, Verdict
+
+_JUDGED_CARS = 20  # laps that choose the best driver: a start every 5 % of the track
+_JUDGE_EVERY = 40_000  # steps
+_CHECKPOINT_EVERY = 20.0  # s
+_REPORT_EVERY = 0.5  # s
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a training ends: at the first of these. None means no limit of that kind."""
+
+    minutes: float | None = None
+    steps: int | None = None
+    lap_rate: float | None = None  # of the last 100 episodes, 0..1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that defines a driver's training."""
+
+    metadata: ModelMetadata
+    hyperparameters: Hyperparameters
+    reward: Reward
+    settings: Settings
+
+
+class Progress(NamedTuple):
+    """How a training stands, told once a second or so."""
+
+    done: float  # share of the budget, 0..1
+    steps: int  # of all cars, in this session
+    seconds: float  # since training began
+    first_lap: float | None  # s after training began
+    episodes: int  # over all sessions
+    recent: Recent
+    best_progress_pct: float  # of the exported policy's laps; -1 before the first
+    best_lap_time: float  # s
+
+
+def train(
+    model: Path,
+    recipe: Recipe,
+    budget: Budget,
+    report: Callable[[Progress], None],
+    *,
+    resume: bool = False,
+) -> Progress:
+    """Train a driver into a model folder and return how it went.
+
+    Ctrl-C and SIGTERM end it by KeyboardInterrupt. What was learned is kept then, and also when
+    the reward function fails. Raises UserError for a user's mistake and a disk that refuses.
+    """
+    with _terminable():
+        training = _Training(model, recipe, budget, report, resume)
+        try:
+            training.run()
+        except BaseException:
+            with _uninterrupted():
+                training.rescue()
+            raise
+        finally:
+            training.close()
+        return training.progress()
+
+
+class _Training(BaseCallback):
+    """One session. The learner calls it after every step and before every rollout."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        budget: Budget,
+        report: Callable[[Progress], None],
+        resume: bool,
+    ) -> None:
+        super().__init__()
+        self._folder = folder
+        self._recipe = recipe
+        self._budget = budget
+        self._report = report
+        settings, hyperparameters = recipe.settings, recipe.hyperparameters
+        fleet = build_fleet(settings, settings.cars)
+        env = DrivingVecEnv(fleet, recipe.metadata, recipe.reward, self._listen)
+        self._learner = make_learner(env, recipe.metadata, hyperparameters, settings.seed)
+        self._judged = build_fleet(settings, max(_JUDGED_CARS, len(fleet.worlds)))
+        self._before = Counters()
+        if resume:
+            self._before = load_checkpoint(folder / CHECKPOINT, self._learner)
+        self._best = self._before.best_progress_pct, -self._before.best_lap_time
+        self._recorder = Recorder(
+            folder,
+            fleet.tracks,
+            hyperparameters.num_episodes_between_training,
+            self._before.episodes,
+            self._before.sim_time,
+        )
+        self._untouched = not resume  # nothing of this training is worth keeping yet
+        self._begin = self._saved = self._reported = time.monotonic()
+        self._judged_at = 0  # steps
+        self._first_lap: float | None = None
+
+    def run(self) -> None:
+        """Learn until the budget is spent, then judge once more and save."""
+        self._begin = self._saved = self._reported = time.monotonic()
+        self._learner.learn(sys.maxsize, callback=self, log_interval=None)
+        self._judge()
+        self._save()
+        self._report(self.progress())
+
+    def progress(self) -> Progress:
+        """How it stands."""
+        seconds = time.monotonic() - self._begin
+        recent = self._recorder.recent()
+        return Progress(
+            done=min(1.0, self._spent(seconds, recent)),
+            steps=self._recorder.steps,
+            seconds=seconds,
+            first_lap=self._first_lap,
+            episodes=self._recorder.episodes,
+            recent=recent,
+            best_progress_pct=self._best[0],
+            best_lap_time=-self._best[1],
+        )
+
+    def rescue(self) -> None:
+        """Keep what was learned when a training breaks off; before the first update, nothing."""
+        if not self._untouched:
+            self._save()
+        elif self._folder.exists():
+            shutil.rmtree(self._folder)
+
+    def close(self) -> None:
+        """Close the worlds."""
+        self._learner.get_env().close()  # type: ignore[union-attr]
+        self._judged.close()
+
+    def _listen(
+        self,
+        verdict: Verdict,
+        actions: NDArray[Any],
+        rewards: NDArray[np.float64],
+        done: NDArray[np.bool_],
+    ) -> None:
+        self._recorder(verdict, actions, rewards, done)
+        if self._first_lap is None and self._recorder.laps:
+            self._first_lap = time.monotonic() - self._begin
+
+    def _on_rollout_start(self) -> None:
+        """Between updates: judge the driver and save, now and then."""
+        self._untouched = self._untouched and self._recorder.steps == 0
+        if self._recorder.steps - self._judged_at >= _JUDGE_EVERY:
+            self._judge()
+        if time.monotonic() - self._saved > _CHECKPOINT_EVERY:
+            self._save()
+
+    def _on_step(self) -> bool:
+        """Go on while there is budget left."""
+        now = time.monotonic()
+        if now - self._reported > _REPORT_EVERY:
+            self._reported = now
+            self._report(self.progress())
+        return self._spent(now - self._begin, self._recorder.recent()) < 1.0
+
+    def _spent(self, seconds: float, recent: Recent) -> float:
+        """The share of the budget that is spent; 1 and more means the end."""
+        budget, hyperparameters = self._budget, self._recipe.hyperparameters
+        shares = [self._recorder.episodes / hyperparameters.term_cond_max_episodes]
+        if budget.minutes is not None:
+            shares.append(seconds / (60 * budget.minutes))
+        if budget.steps is not None:
+            shares.append(self._recorder.steps / budget.steps)
+        if self._recorder.episodes - self._before.episodes >= RECENT:
+            if budget.lap_rate is not None:
+                shares.append(recent.lap_rate / budget.lap_rate)
+            if recent.reward >= hyperparameters.term_cond_avg_score:
+                shares.append(1.0)
+        return max(shares)
+
+    def _judge(self) -> None:
+        """Drive laps without exploration; export the driver if none before was better."""
+        self._judged_at = self._recorder.steps
+        self._judged.restart_all()
+        outcomes = drive_episodes(self._judged, self._drive)
+        self._recorder.evaluated(outcomes)
+        laps = [outcome.end for outcome in outcomes if outcome.status == Status.LAP_COMPLETE]
+        progress = float(np.mean([outcome.progress for outcome in outcomes]))
+        score = round(progress, 1), -float(np.mean(laps)) if laps else -np.inf
+        if score >= self._best:
+            self._best = score
+            self._export()
+
+    def _drive(self, frames: Frame) -> NDArray[np.float64]:
+        actions, _ = self._learner.predict(observe(frames), deterministic=True)  # type: ignore[arg-type]
+        return commands(self._recipe.metadata, actions)
+
+    def _export(self) -> None:
+        discrete = isinstance(self._recipe.metadata.action_space, DiscreteActions)
+        layers = deterministic_layers(self._learner.policy, discrete)
+        write_atomic(self._folder / POLICY, export_onnx(layers))
+
+    def _save(self) -> None:
+        """Write all that the model folder holds, the checkpoint last."""
+        self._saved = time.monotonic()
+        folder, recipe, before = self._folder, self._recipe, self._before
+        if not (folder / POLICY).exists():
+            self._export()
+        write_atomic(folder / REWARD, recipe.reward.file.source)
+        save_hyperparameters(recipe.hyperparameters, folder / HYPERPARAMETERS)
+        save_settings(recipe.settings, folder / CHECKPOINT)
+        self._recorder.write()
+        counters = Counters(
+            before.steps + self._recorder.steps,
+            self._recorder.episodes,
+            self._recorder.sim_time,
+            before.train_time + time.monotonic() - self._begin,
+            self._best[0],
+            -self._best[1],
+        )
+        save_checkpoint(folder / CHECKPOINT, self._learner, counters)
+        save_metadata(recipe.metadata, folder / METADATA)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a training as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let nothing but SIGKILL break into saving."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The command `deepracer`: one small file per group of sub-commands."""

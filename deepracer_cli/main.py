@@ -1,0 +1,68 @@
+"""The command `deepracer`: each file beside this one holds one sub-command or group of them."""
+
+import os
+import sys
+from typing import Annotated
+from xml.etree import ElementTree
+
+import typer
+
+from deepracer_cli import evaluate, models, reward, tracks, train
+from deepracer_sim.errors import UserError
+from deepracer_sim.files import share_directory
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.add_typer(tracks.app, name="tracks")
+app.add_typer(reward.app, name="reward")
+app.add_typer(models.app, name="models")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version that package.xml states and exit, if that is wanted."""
+    if wanted:
+        print(ElementTree.parse(share_directory() / "package.xml").findtext("version"))
+        raise typer.Exit
+
+
+@app.callback()
+def deepracer(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Teach a small car with a camera to drive, by reinforcement learning, on this computer.
+
+    Start with `deepracer train`, then `deepracer evaluate`.
+    """
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    try:
+        run()
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader (`| head`) has left. Python would complain when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def run() -> None:
+    """Run the command line and write out what it printed."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == 130:  # what typer makes of Ctrl-C
+            print("Interrupted.", file=sys.stderr)
+        raise
+    finally:
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""`deepracer train`: teach a driver, and watch how it gets on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from deepracer_agent.train import Budget, Progress, Recipe
+
+DEFAULT_MINUTES = 2.0
+
+
+def train(
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model. [default: model-1, model-2, ...]")
+    ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where to drive: a shipped track, a .yaml or .npy file, or random:N for N "
+            "generated tracks. May be given more than once. [default: reinvent_2018]"
+        ),
+    ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(
+            help="What to strive for: a built-in reward (deepracer reward list) or your own "
+            "Python file. [default: center_line]"
+        ),
+    ] = None,
+    actions: Annotated[
+        str | None,
+        typer.Option(
+            help="What the car can do: default, continuous, fast, service_2022, sac, or your own "
+            "model_metadata.json. [default: default]"
+        ),
+    ] = None,
+    hyperparameters: Annotated[
+        str | None,
+        typer.Option(help="How to learn: default, sac, or your own hyperparameters.json."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, help=f"Train for this long. [default: {DEFAULT_MINUTES:g}]"),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Train for this many steps of all cars together.")
+    ] = None,
+    lap_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=100, help="Train until this many of the last 100 episodes are laps."
+        ),
+    ] = None,
+    cars: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Cars that learn at once. [default: 32]")
+    ] = None,
+    car: Annotated[
+        str | None, typer.Option(help="Car profile of config/car.yaml. [default: aws_sim]")
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="Camera preset of config/camera.yaml. [default: aws_sim]")
+    ] = None,
+    clockwise: Annotated[
+        bool | None, typer.Option("--clockwise", help="Drive the tracks the other way round.")
+    ] = None,
+    alternate: Annotated[
+        bool | None, typer.Option("--alternate", help="Change the direction with every episode.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Two trainings with the same seed and --steps are equal."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the model --name (or the newest). It keeps what it was trained "
+            "with, but for what you give anew.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the model of that name.")
+    ] = False,
+) -> None:
+    """Train a driver from camera pixels.
+
+    The model goes to models/NAME. Ctrl-C ends the training early and keeps what was learned.
+    """
+    from deepracer_agent.train import Budget
+
+    given = {
+        "tracks": tuple(track) if track else None,
+        "cars": cars,
+        "car": car,
+        "camera": camera,
+        "clockwise": clockwise,
+        "alternate": alternate,
+        "seed": seed,
+    }
+    settings = {key: value for key, value in given.items() if value is not None}
+    files = {"reward": reward, "actions": actions, "hyperparameters": hyperparameters}
+    if minutes is steps is lap_rate is None:
+        minutes = DEFAULT_MINUTES
+    budget = Budget(minutes, steps, None if lap_rate is None else lap_rate / 100)
+    if resume:
+        model, recipe = _old(name, files, settings)
+    else:
+        model, recipe = _new(name, files, settings, overwrite)
+    _run(model, recipe, budget, resume)
+
+
+def _new(
+    name: str | None, files: dict[str, str | None], settings: dict[str, Any], overwrite: bool
+) -> tuple[Path, Recipe]:
+    """Read what a new model is made of; all of it is checked before an old one is removed."""
+    import shutil
+
+    from deepracer_agent.actions import load_metadata
+    from deepracer_agent.hyperparameters import load_hyperparameters
+    from deepracer_agent.model import MODELS, METADATA, new_model
+    from deepracer_agent.rewards import DEFAULT, load_reward
+    from deepracer_agent.settings import Settings, build_fleet
+    from deepracer_agent.train import Recipe
+
+    metadata = load_metadata(files["actions"] or "default")
+    fallback = "sac" if metadata.training_algorithm == "sac" else "default"
+    recipe = Recipe(
+        metadata,
+        load_hyperparameters(files["hyperparameters"] or fallback),
+        load_reward(files["reward"] or DEFAULT),
+        Settings(**settings),
+    )
+    if overwrite and name and (MODELS / name / METADATA).is_file():
+        build_fleet(recipe.settings, recipe.settings.cars).close()
+        shutil.rmtree(MODELS / name)
+    return new_model(name), recipe
+
+
+def _old(
+    name: str | None, files: dict[str, str | None], settings: dict[str, Any]
+) -> tuple[Path, Recipe]:
+    """Read what an existing model was made of, with what is given anew in its place."""
+    from dataclasses import replace
+
+    from deepracer_agent import model as folder
+    from deepracer_agent.actions import load_metadata
+    from deepracer_agent.hyperparameters import load_hyperparameters
+    from deepracer_agent.rewards import load_reward
+    from deepracer_agent.settings import load_settings
+    from deepracer_agent.train import Recipe
+
+    model = folder.find_model(name)
+    recipe = Recipe(
+        load_metadata(files["actions"] or model / folder.METADATA),
+        load_hyperparameters(files["hyperparameters"] or model / folder.HYPERPARAMETERS),
+        load_reward(files["reward"] or model / folder.REWARD),
+        replace(load_settings(model / folder.CHECKPOINT), **settings),
+    )
+    return model, recipe
+
+
+def _run(model: Path, recipe: Recipe, budget: Budget, resume: bool) -> None:
+    """Train with a progress bar; say where the model is, and how to go on."""
+    from rich.console import Console
+
+    from deepracer_agent.hyperparameters import ignored
+    from deepracer_agent.train import train as train_model
+
+    console = Console()
+    for value in ignored(recipe.hyperparameters):
+        console.print(f"Note: the hyperparameter {value} has no effect here.")
+    verb = "Going on with" if resume else "Training"
+    console.print(f"{verb} {model} on {', '.join(recipe.settings.tracks)}; Ctrl-C ends it early.")
+    bar, show = _bar(console)
+    try:
+        with bar:
+            progress = train_model(model, recipe, budget, show, resume=resume)
+    except KeyboardInterrupt:
+        if (model / "model_metadata.json").is_file():
+            console.print(
+                f"Interrupted. {model} holds what was learned; go on with: "
+                f"deepracer train --name {model.name} --resume"
+            )
+        raise
+    console.print(_summary(progress))
+    console.print(f"The model is in {model}. See it drive: deepracer evaluate {model.name}")
+
+
+def _bar(console: Any) -> tuple[Any, Any]:
+    """A progress bar, and the function that moves it."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = [BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn()]
+    bar = Progress(*columns, console=console, refresh_per_second=4)
+    task = bar.add_task("preparing ...", total=1.0)
+
+    def show(progress: Progress) -> None:
+        bar.update(task, completed=progress.done, description=_line(progress))
+
+    return bar, show
+
+
+def _line(progress: Progress) -> str:
+    """Lap rate, mean progress, mean reward, speed and time left, on one line."""
+    speed = progress.steps / progress.seconds if progress.seconds else 0.0
+    recent = progress.recent
+    if recent.lap_rate != recent.lap_rate:  # NaN: no episode has ended yet
+        how = "first episodes ..."
+    else:
+        how = (
+            f"laps [bold]{recent.lap_rate:.0%}[/] · progress {recent.progress_pct:.0f}% · "
+            f"reward {recent.reward:.0f}"
+        )
+    if 0.0 < progress.done < 1.0:
+        left = progress.seconds * (1 - progress.done) / progress.done
+        return f"{how} · {speed:,.0f} steps/s · {left:.0f} s left"
+    return f"{how} · {speed:,.0f} steps/s"
+
+
+def _summary(progress: Progress) -> str:
+    steps = f"{progress.steps:,} steps in {progress.seconds:.0f} s"
+    if progress.first_lap is None:
+        return f"{steps}, no complete lap yet: train longer, or look at the reward."
+    lap = f"first complete lap after {progress.first_lap:.0f} s"
+    if progress.best_lap_time == float("inf"):
+        return f"{steps}, {lap}; without exploration no lap is complete yet: train longer."
+    best = f"{progress.best_progress_pct:.0f}% of the track, {progress.best_lap_time:.1f} s a lap"
+    return f"{steps}, {lap}; the best driver: {best}."

@@ -1,0 +1,1 @@
+"""The physical car. Nothing is here yet."""

@@ -1,0 +1,1 @@
+"""The world: track, car, camera, referee, embedded world. Knows nothing of rewards or learning."""

@@ -1,0 +1,241 @@
+"""The camera: a pinhole over a flat floor, rendered for many cars at once.
+
+A picture is made of rows. Without roll every image row sees the floor along a straight line,
+so a row is one depth and a walk of constant steps through the ground's drawing. A row that
+covers a long stretch of floor is averaged from several such walks, and each walk reads a copy
+of the drawing no finer than a pixel is wide: what anisotropic filtering does on a graphics card.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import cv2
+import numba
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from deepracer_sim.errors import UserError
+from deepracer_sim.files import share_directory
+from deepracer_sim.ground import Frame, Ground, grey
+from deepracer_sim.track import Style
+
+Array = NDArray[np.float64]
+
+WALL_HEIGHT = 1.0  # m
+_MOST_WALKS = 4  # through the drawing for one image row
+_EDGE = 0.002  # m that a walk keeps from the drawing's edge, so that rounding stays inside
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where the camera sits on the car (base_link, on the ground) and its lens."""
+
+    x: float  # m ahead of base_link
+    z: float  # m above the ground
+    pitch: float  # rad, down positive
+    horizontal_fov: float  # rad
+    width: int = 160  # pixels
+    height: int = 120
+
+    @property
+    def focal_length(self) -> float:
+        """Focal length in pixels; pixels are square."""
+        return self.width / 2 / math.tan(self.horizontal_fov / 2)
+
+    def project(self, points: Array) -> Array:
+        """Pixels (..., 2) as column, row of points (..., 3) in base_link, m.
+
+        Pixel centres are whole numbers; points behind the camera give NaN.
+        """
+        forward, left, up = np.moveaxis(points - np.array([self.x, 0.0, self.z]), -1, 0)
+        sine, cosine = math.sin(self.pitch), math.cos(self.pitch)
+        depth = forward * cosine - up * sine
+        down = -forward * sine - up * cosine
+        with np.errstate(divide="ignore", invalid="ignore"):
+            image = np.stack([-left, down], axis=-1) / depth[..., None] * self.focal_length
+        image[depth <= 0] = np.nan
+        return image + np.array([(self.width - 1) / 2, (self.height - 1) / 2])
+
+
+def load_camera(preset: str = "aws_sim", width: int = 160, height: int = 120) -> Camera:
+    """Return a preset of config/camera.yaml. Raises UserError for an unknown one."""
+    path = share_directory() / "config" / "camera.yaml"
+    presets: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())
+    if preset not in presets:
+        raise UserError(f"{path}: no camera preset {preset!r}. Choose one of: {', '.join(presets)}.")
+    values = presets[preset]
+    known = {"x", "z", "pitch_deg", "horizontal_fov_deg"}
+    if set(values) != known:
+        raise UserError(f"{path}: {preset} needs exactly {sorted(known)}, found {sorted(values)}.")
+    return Camera(values["x"], values["z"], math.radians(values["pitch_deg"]),
+                  math.radians(values["horizontal_fov_deg"]), width, height)  # fmt: skip
+
+
+class Pyramid(NamedTuple):
+    """A one-channel drawing at halving resolutions, one after the other in `texels`."""
+
+    texels: Frame  # (all texels,)
+    start: NDArray[np.int64]  # (levels,) where each level begins
+    columns: NDArray[np.int64]  # (levels,)
+    rows: NDArray[np.int64]  # (levels,)
+
+
+def _pyramid(image: Frame, levels: int = 8) -> Pyramid:
+    # texels are larger than the nearest pixels: softened edges do not show as stairs
+    images = [np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.uint8)]
+    while len(images) < levels and min(images[-1].shape) > 1:
+        rows, columns = images[-1].shape
+        size = (columns + 1) // 2, (rows + 1) // 2
+        even = cv2.copyMakeBorder(images[-1], 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
+        images.append(np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8))
+    sizes = [level.size for level in images]
+    return Pyramid(
+        np.concatenate([level.ravel() for level in images]),
+        np.concatenate([[0], np.cumsum(sizes)[:-1]]),
+        np.array([level.shape[1] for level in images]),
+        np.array([level.shape[0] for level in images]),
+    )
+
+
+class Walks(NamedTuple):
+    """The walks through the drawing that make one picture, (walks,) each, by image row."""
+
+    slope: Array  # downward slope of the ray: above 0 it meets the floor, below 0 the wall's top
+    reach: Array  # forward component of the ray
+    level: NDArray[np.int64]  # of the pyramid
+    first: NDArray[np.int64]  # (height + 1,) where each image row's walks begin
+
+
+def _walks(camera: Camera, texel: float, levels: int) -> Walks:
+    """Plan the walks: how many a row needs, and how fine a drawing each may read."""
+    sine, cosine = math.sin(camera.pitch), math.cos(camera.pitch)
+    edge = (np.arange(camera.height + 1) - camera.height / 2) / camera.focal_length
+    walks: list[tuple[float, float, int]] = []
+    first = [0]
+    for top, bottom in zip(edge[:-1], edge[1:], strict=True):
+        down = sine + (top + bottom) / 2 * cosine
+        stretch = 1 / max(abs(down), 1e-3)  # a pixel's length over its width, on the floor
+        count = int(np.clip(round(stretch / 2), 1, _MOST_WALKS))
+        pixel = camera.z / max(down, 1e-3) / camera.focal_length  # m across, on the floor
+        grain = pixel * max(1.0, stretch / count / 2)
+        level = int(np.clip(round(math.log2(grain / texel)), 0, levels - 1))
+        for part in top + (np.arange(count) + 0.5) / count * (bottom - top):
+            walks.append((sine + part * cosine, cosine - part * sine, level))
+        first.append(len(walks))
+    slope, reach, level_ = (np.array(column) for column in zip(*walks, strict=True))
+    return Walks(slope, reach, level_, np.array(first))
+
+
+class Renderer:
+    """Draws what cameras on one track see."""
+
+    def __init__(self, camera: Camera, ground: Ground, style: Style) -> None:
+        """Prepare the drawing for one camera; colours of wall and sky come from the style."""
+        self.camera = camera
+        self._ground = ground
+        self._style = style
+        self._bounds = np.array(ground.bounds) + np.array([_EDGE, _EDGE, -_EDGE, -_EDGE])
+        self._walks = _walks(camera, ground.texel, len(self._grey.start))
+
+    @cached_property
+    def _grey(self) -> Pyramid:
+        return _pyramid(grey(self._ground.palette)[self._ground.index])
+
+    @cached_property
+    def _colours(self) -> list[Pyramid]:
+        return [_pyramid(channel[self._ground.index]) for channel in self._ground.palette.T]
+
+    def grey(self, poses: Array, light: Array | None = None) -> Frame:
+        """Frames (n, h, w) from base_link poses (n, 3); `light` (n,) scales the brightness."""
+        wall, sky = grey(np.array([self._style.wall, self._style.sky], np.uint8))
+        return self._render(self._grey, poses, light, int(wall), int(sky))
+
+    def rgb(self, poses: Array, light: Array | None = None) -> Frame:
+        """Frames (n, h, w, 3), in colour."""
+        style = self._style
+        channels = [
+            self._render(plane, poses, light, wall, sky)
+            for plane, wall, sky in zip(self._colours, style.wall, style.sky, strict=True)
+        ]
+        return np.stack(channels, axis=-1)
+
+    def _render(
+        self, plane: Pyramid, poses: Array, light: Array | None, wall: int, sky: int
+    ) -> Frame:
+        camera = self.camera
+        gain = np.ones(len(poses)) if light is None else np.asarray(light)
+        shades = np.clip(np.outer(gain, np.arange(256.0)), 0.0, 255.0).astype(np.float32)
+        frames = np.empty((len(poses), camera.height, camera.width), np.uint8)
+        lens = np.array([camera.x, camera.z, camera.focal_length, self._ground.texel])
+        poses = np.ascontiguousarray(poses, np.float64)
+        _draw(plane, self._walks, self._bounds, lens, poses, shades, wall, sky, frames)
+        return frames
+
+
+@numba.njit(inline="always")
+def _inside(low, high, position, step, first, last):  # type: ignore[no-untyped-def]
+    """Clip columns [first, last) to where low <= position + column * step < high."""
+    if abs(step) < 1e-12:
+        return (first, last) if low <= position < high else (0.0, 0.0)
+    a, b = (low - position) / step, (high - position) / step
+    return max(first, min(a, b)), min(last, max(a, b))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _walk(plane, level, u, v, du, dv, shades, line):  # type: ignore[no-untyped-def]
+    """Add the shades along a walk from texel (u, v) by steps (du, dv), 16.16 fixed point."""
+    columns = np.int32(plane.columns[level])
+    texels = plane.texels[plane.start[level] :]
+    for k in range(line.shape[0]):
+        column = (u + du * np.int32(k)) >> np.int32(16)
+        row = (v + dv * np.int32(k)) >> np.int32(16)
+        # an unsigned index spares the check for negative ones
+        line[k] += shades[texels[np.uint32(np.int32(row * columns + column))]]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # type: ignore[no-untyped-def]
+    height, width = frame.shape
+    camera_x, camera_z, focal_length, texel = lens
+    line = np.empty(width, np.float32)
+    cosine, sine = math.cos(pose[2]), math.sin(pose[2])
+    x = pose[0] + camera_x * cosine
+    y = pose[1] + camera_x * sine
+    for image_row in range(height):
+        line[:] = 0.0
+        for k in range(walks.first[image_row], walks.first[image_row + 1]):
+            # the ray meets the floor, or, rising, the height of the wall's top
+            slope = walks.slope[k]
+            drop = camera_z if slope > 0 else camera_z - WALL_HEIGHT
+            scale = drop / slope if abs(slope) > 1e-9 else 1e9
+            step_x, step_y = scale * sine / focal_length, -scale * cosine / focal_length
+            across = -(width - 1) / 2
+            start_x = x + scale * walks.reach[k] * cosine + across * step_x
+            start_y = y + scale * walks.reach[k] * sine + across * step_y
+            first, last = _inside(bounds[0], bounds[2], start_x, step_x, 0.0, float(width))
+            first, last = _inside(bounds[1], bounds[3], start_y, step_y, first, last)
+            begin = int(math.ceil(first))
+            end = max(begin, int(math.ceil(last)))
+            line[:begin] += shades[wall]
+            line[end:] += shades[wall]
+            if slope <= 0:
+                line[begin:end] += shades[sky]
+                continue
+            level = walks.level[k]
+            size = 65536.0 / (texel * 2.0**level)
+            u = np.int32((start_x + begin * step_x - bounds[0] + _EDGE) * size)
+            v = np.int32((start_y + begin * step_y - bounds[1] + _EDGE) * size)
+            du, dv = np.int32(step_x * size), np.int32(step_y * size)
+            _walk(plane, level, u, v, du, dv, shades, line[begin:end])
+        share = np.float32(1.0 / (walks.first[image_row + 1] - walks.first[image_row]))
+        for column in range(width):
+            frame[image_row, column] = np.uint8(line[column] * share + np.float32(0.5))
+
+
+@numba.njit(cache=True, parallel=True)
+def _draw(plane, walks, bounds, lens, poses, shades, wall, sky, frames):  # type: ignore[no-untyped-def]
+    for i in numba.prange(len(poses)):
+        _draw_one(plane, walks, bounds, lens, poses[i], shades[i], wall, sky, frames[i])

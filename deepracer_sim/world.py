@@ -1,0 +1,93 @@
+"""The seam: some cars on one track, advanced together by one control period.
+
+Training, evaluation and races are written against `World` and cannot tell which one they have.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepracer_sim.camera import Camera, Renderer, load_camera
+from deepracer_sim.car import CarParameters, Cars, CarStates, load_car
+from deepracer_sim.ground import Frame, draw_ground
+from deepracer_sim.track import Track
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class World(Protocol):
+    """What simulates. One step is one control period, 1/15 s."""
+
+    track: Track
+    car: CarParameters
+    camera: Camera
+    n: int  # cars
+
+    def reset(self, cars: Indices, poses: Array) -> None:
+        """Put some cars (k,) at rest at poses (k, 3): x m, y m, yaw rad of base_link."""
+
+    def step(self, commands: Array) -> CarStates:
+        """Advance all cars under commands (n, 2): steering angle rad, speed m/s."""
+
+    @property
+    def states(self) -> CarStates:
+        """The present states, (n,) each."""
+
+    def frames(self, cars: Indices | None = None) -> Frame:
+        """What the cameras see now: grey (k, h, w), of all cars or of some (k,)."""
+
+    def close(self) -> None:
+        """Give back what the world holds; it is not used afterwards."""
+
+
+class EmbeddedWorld:
+    """The world that runs inside this process: single-track cars, rendered cameras.
+
+    The cars do not meet: each has the track for itself.
+    """
+
+    def __init__(
+        self,
+        track: Track,
+        n: int = 1,
+        car: CarParameters | None = None,
+        camera: Camera | None = None,
+    ) -> None:
+        """Place n cars at rest on the start line. None means the default car and camera."""
+        self.track = track
+        self.n = n
+        self.car = load_car() if car is None else car
+        self.camera = load_camera() if camera is None else camera
+        self._cars = Cars(self.car, n)
+        self._renderer = Renderer(self.camera, draw_ground(track), track.style)
+        self.reset(np.arange(n), np.broadcast_to(track.pose(0.0), (n, 3)))
+
+    def reset(self, cars: Indices, poses: Array) -> None:
+        """Put some cars (k,) at rest at poses (k, 3)."""
+        self._cars.reset(cars, poses)
+
+    def step(self, commands: Array) -> CarStates:
+        """Advance all cars by one control period under commands (n, 2)."""
+        return self._cars.step(commands)
+
+    @property
+    def states(self) -> CarStates:
+        """The present states, (n,) each."""
+        return self._cars.state
+
+    def frames(self, cars: Indices | None = None) -> Frame:
+        """Grey frames (k, h, w) of all cars, or of some (k,)."""
+        return self._renderer.grey(self._poses(cars))
+
+    def frames_rgb(self, cars: Indices | None = None) -> Frame:
+        """Colour frames (k, h, w, 3) of all cars, or of some (k,)."""
+        return self._renderer.rgb(self._poses(cars))
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _poses(self, cars: Indices | None) -> Array:
+        poses = np.stack(self.states[:3], axis=-1)
+        return poses if cars is None else poses[cars]

@@ -1,0 +1,64 @@
+"""The ROS package deepracer_ros, for pip and for colcon (build type ament_python) alike.
+
+The name, version and description stand in package.xml alone.
+"""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+PACKAGE = ElementTree.parse(HERE / "package.xml").getroot()
+NAME = PACKAGE.findtext("name")
+
+
+def installed_files() -> list[tuple[str, list[str]]]:
+    """Return (folder below the install prefix, files) of what is no Python package."""
+    folders = {
+        "share/ament_index/resource_index/packages": [HERE / "resource" / NAME],
+        f"share/{NAME}": [HERE / "package.xml"],
+        # ROS looks for executables in lib/<package>: `ros2 run deepracer_ros deepracer`.
+        f"lib/{NAME}": [HERE / "libexec" / "deepracer"],
+    }
+    for top in ("config", "launch", "worlds"):
+        for path in sorted((HERE / top).rglob("*")):
+            if path.is_file():
+                folder = f"share/{NAME}/{path.parent.relative_to(HERE).as_posix()}"
+                folders.setdefault(folder, []).append(path)
+    return [
+        (folder, [str(path.relative_to(HERE)) for path in paths])
+        for folder, paths in folders.items()
+    ]
+
+
+setup(
+    name=NAME,
+    version=PACKAGE.findtext("version"),
+    description=PACKAGE.findtext("description"),
+    author="The deepracer_ros authors",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["deepracer_*"]),
+    data_files=installed_files(),
+    zip_safe=False,
+    install_requires=[
+        "gymnasium",
+        "matplotlib",
+        "numba",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "opencv-python-headless",
+        "PyYAML",
+        "rich",
+        "stable-baselines3",
+        "torch",
+        "typer",
+    ],
+    extras_require={
+        "test": ["hypothesis", "mypy", "pytest", "ruff"],
+        "bench": ["gymnasium[box2d]", "pybullet"],
+    },
+    entry_points={"console_scripts": ["deepracer = deepracer_cli.main:main"]},
+)
