@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --c
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/deepracer train --minutes 1 --name demo
+	$(BIN)/deepracer train --minutes 1 --name demo --overwrite
 	$(BIN)/deepracer evaluate demo --laps 5
 
 test: lint
@@ -20,13 +20,13 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-bench
-	$(BIN)/python bench/world.py
+	$(BIN)/python -m bench.world
 
 clean:
 	rm -rf $(VENV)
 
 # The set-up runs once, and again when what to install has changed.
-# torch goes first, so that pip settles on the build that it was told of and not on another one.
+# torch goes first: nothing that comes after brings another build of it.
 $(VENV)/installed: setup.py package.xml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	    echo "Error: Python 3.10 or newer is needed, and '$(PYTHON)' is not one. Name it: make PYTHON=python3.12" >&2; exit 1; }

@@ -1,6 +1,6 @@
 """Two other simulators of a car with a camera, timed on this machine beside ours.
 
-`python bench/peers.py` prints both. Each runs one car in this process, as its users run it.
+`python -m bench.peers` prints both. Each runs one car in this process, as its users run it.
 """
 
 import statistics
@@ -19,7 +19,7 @@ SUBSTEPS = 16  # of PyBullet's default 1/240 s in one frame of 1/15 s
 
 
 def median_rate(step: Callable[[], float]) -> float:
-    """Return the median of a few timed runs, steps/s; step() does one and returns what it took, s."""
+    """Return the median steps/s of a few timed runs; step() does one, and returns its time, s."""
     rate(step, WARM_UP)
     return statistics.median(rate(step, SECONDS) for _ in range(REPEATS))
 
@@ -57,7 +57,7 @@ def car_racing_steps_per_second() -> float:
 
 
 def pybullet_steps_per_second() -> float:
-    """Time PyBullet's racecar on a plane: random drive, a 160x120 frame of TinyRenderer each 1/15 s.
+    """Time PyBullet's racecar on a plane: random drive, a 160x120 TinyRenderer frame each 1/15 s.
 
     The camera is where the car's own model has it; the frame is RGBA, with depth, as it comes.
     """

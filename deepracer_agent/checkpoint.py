@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def save_checkpoint(folder: Path, learner: BaseAlgorithm, counters: Counters) ->
     assert isinstance(scale, VecNormalize)
     arrays["reward_scale"] = np.array([scale.ret_rms.mean, scale.ret_rms.var, scale.ret_rms.count])
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays)
     write_atomic(folder / FILE, buffer.getvalue())
 
 
@@ -61,13 +61,27 @@ def load_checkpoint(folder: Path, learner: BaseAlgorithm) -> Counters:
         scale = learner.get_env()
         assert isinstance(scale, VecNormalize)
         scale.ret_rms.mean, scale.ret_rms.var, scale.ret_rms.count = arrays["reward_scale"]
-        counters = json.loads(str(arrays["counters"]))
-        return Counters(**{field.name: counters[field.name] for field in fields(Counters)})
     except (KeyError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{path} does not fit this model's network and actions ({error}). Resume with the "
             "model_metadata.json it was trained with, or train a new model."
         ) from error
+    return _counters(arrays, path)
+
+
+def read_counters(folder: Path) -> Counters:
+    """The counters of a checkpoint. Raises UserError for a missing or damaged file."""
+    return _counters(_read(folder / FILE), folder / FILE)
+
+
+def _counters(arrays: Arrays, path: Path) -> Counters:
+    try:
+        values = json.loads(str(arrays["counters"]))
+        return Counters(
+            **{name: kind(values[name]) for name, kind in Counters.__annotations__.items()}
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error!r}). Train a new model.") from error
 
 
 def _read(path: Path) -> Arrays:

@@ -131,7 +131,9 @@ class DrivingVecEnv(VecEnv):
         return [method(*args, **kwargs) for _ in self._get_indices(indices)]
 
     def env_is_wrapped(
-        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+        self,
+        wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]],
+        indices: VecEnvIndices = None,
     ) -> list[bool]:
         """Never: the cars have no environments of their own."""
         return [False] * len(list(self._get_indices(indices)))
@@ -174,7 +176,7 @@ class DrivingEnv(gymnasium.Env[NDArray[np.uint8], Any]):
         info = {"status": status.label, "progress_pct": float(verdict.progress_pct[0])}
         return observe(self._fleet.frames())[0], reward, terminated, truncated, info
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8]:
         """The camera frame, grey as colour (h, w, 3)."""
         return np.repeat(self._fleet.frames()[0][..., None], 3, axis=-1)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -22,9 +22,9 @@ class _Graph:
         self.constants: list[onnx.TensorProto] = []
         self.last = INPUT
 
-    def constant(self, value: NDArray[np.generic]) -> str:
+    def constant(self, value: ArrayLike) -> str:
         name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(value, name))
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
     def add(self, operator: str, *inputs: str, **attributes: object) -> None:

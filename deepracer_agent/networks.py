@@ -24,7 +24,7 @@ NETWORKS: dict[str, tuple[list[tuple[int, int, int]], list[int]]] = {
 class DeepRacerNetwork(BaseFeaturesExtractor):
     """A picture (n, 1, h, w), 0..1, to features (n, 512)."""
 
-    def __init__(self, observation_space: gymnasium.Space, network: str) -> None:  # type: ignore[type-arg]
+    def __init__(self, observation_space: gymnasium.Space, network: str) -> None:
         """Build a network by DeepRacer's name for it."""
         assert observation_space.shape is not None
         convolutions, dense = NETWORKS[network]

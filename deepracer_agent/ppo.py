@@ -1,6 +1,5 @@
 """PPO as DeepRacer's hyperparameters describe it."""
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
@@ -52,5 +51,8 @@ class DeepRacerPPO(PPO):
 
 
 def minibatch(rollout: int, batch_size: int) -> int:
-    """The minibatch size near `batch_size` that divides a rollout evenly."""
-    return rollout // max(1, int(np.ceil(rollout / batch_size)))
+    """The minibatch size nearest to `batch_size` that divides a rollout evenly."""
+    return min(
+        (size for size in range(2, rollout + 1) if rollout % size == 0),
+        key=lambda size: abs(size - batch_size),
+    )

@@ -27,6 +27,11 @@ from deepracer_agent.time_limit import Overtime, time_limit
 from deepracer_sim.referee import Verdict
 from deepracer_sim.track import Array, Track
 
+__all__ = [
+    "CALL_TIME", "DEFAULT_REWARD", "LIMIT", "Params", "Reward", "RewardError", "builtin_rewards",
+    "load_reward", "reward_params",
+]  # fmt: skip
+
 DEFAULT_REWARD = "center_line"
 LIMIT = 1e5  # rewards are within +-LIMIT
 CALL_TIME = 1.0  # s, the longest call
@@ -166,7 +171,8 @@ def _no_objects() -> Params:
 def _complaint(value: Any) -> str:
     """Say what is wrong with a result that is not accepted."""
     if isinstance(value, _NUMBER) and LIMIT < abs(value) < math.inf:
-        return f"reward_function returned {value}: rewards must be within +-{LIMIT:g}."
+        shown = f"{float(value):g}" if abs(value) < 1e300 else "a huge number"
+        return f"reward_function returned {shown}: rewards must be within +-{LIMIT:g}."
     kind = type(value).__name__
     hint = " Does every path end in a return?" if value is None else ""
     return f"reward_function returned {reprlib.repr(value)} ({kind}), not a finite number.{hint}"
@@ -174,7 +180,8 @@ def _complaint(value: Any) -> str:
 
 def _summary(params: Params) -> str:
     """Say where the car was; the function may have spoilt the values."""
-    names = {"steps": "step", "progress": "progress %", "x": "x", "y": "y"}
-    values = (params.get(name) for name in names)
-    shown = (f"{v:.4g}" if isinstance(v, float) else reprlib.repr(v) for v in values)
-    return "at " + ", ".join(f"{name} {v}" for name, v in zip(names.values(), shown, strict=True))
+    shown = {
+        name: f"{value:.4g}" if isinstance(value, float) else reprlib.repr(value)
+        for name, value in ((name, params.get(name)) for name in ("steps", "progress", "x", "y"))
+    }
+    return "at step {steps}, progress {progress} %, x {x}, y {y}".format(**shown)

@@ -165,7 +165,7 @@ class _Training(BaseCallback):
 
     def close(self) -> None:
         """Close the worlds."""
-        self._learner.get_env().close()  # type: ignore[union-attr]
+        self._learner.get_env().close()
         self._judged.close()
 
     def _listen(
@@ -224,7 +224,7 @@ class _Training(BaseCallback):
             self._export()
 
     def _drive(self, frames: Frame) -> NDArray[np.float64]:
-        actions, _ = self._learner.predict(observe(frames), deterministic=True)  # type: ignore[arg-type]
+        actions, _ = self._learner.predict(observe(frames), deterministic=True)
         return commands(self._recipe.metadata, actions)
 
     def _export(self) -> None:
@@ -273,7 +273,9 @@ def _uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:

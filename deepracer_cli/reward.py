@@ -31,7 +31,7 @@ def list_rewards() -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help=_FUNCTION)]) -> None:
-    """Print a reward function, for example to start your own: ... show speed > my_reward.py"""
+    """Print a reward function: `deepracer reward show speed > my_reward.py` starts your own."""
     from deepracer_agent.rewards import load_reward
 
     typer.echo(load_reward(name).file.source, nl=False)

@@ -121,8 +121,8 @@ def _new(
 
     from deepracer_agent.actions import load_metadata
     from deepracer_agent.hyperparameters import load_hyperparameters
-    from deepracer_agent.model import MODELS, METADATA, new_model
-    from deepracer_agent.rewards import DEFAULT, load_reward
+    from deepracer_agent.model import METADATA, MODELS, new_model
+    from deepracer_agent.rewards import DEFAULT_REWARD, load_reward
     from deepracer_agent.settings import Settings, build_fleet
     from deepracer_agent.train import Recipe
 
@@ -131,7 +131,7 @@ def _new(
     recipe = Recipe(
         metadata,
         load_hyperparameters(files["hyperparameters"] or fallback),
-        load_reward(files["reward"] or DEFAULT),
+        load_reward(files["reward"] or DEFAULT_REWARD),
         Settings(**settings),
     )
     if overwrite and name and (MODELS / name / METADATA).is_file():
@@ -192,10 +192,11 @@ def _run(model: Path, recipe: Recipe, budget: Budget, resume: bool) -> None:
 
 def _bar(console: Any) -> tuple[Any, Any]:
     """A progress bar, and the function that moves it."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = [BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn()]
-    bar = Progress(*columns, console=console, refresh_per_second=4)
+    bar = Bar(*columns, console=console, refresh_per_second=4)
     task = bar.add_task("preparing ...", total=1.0)
 
     def show(progress: Progress) -> None:

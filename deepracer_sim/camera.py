@@ -7,7 +7,7 @@ of the drawing no finer than a pixel is wide: what anisotropic filtering does on
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -65,7 +65,9 @@ def load_camera(preset: str = "aws_sim", width: int = 160, height: int = 120) ->
     path = share_directory() / "config" / "camera.yaml"
     presets: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())
     if preset not in presets:
-        raise UserError(f"{path}: no camera preset {preset!r}. Choose one of: {', '.join(presets)}.")
+        raise UserError(
+            f"{path}: no camera preset {preset!r}. Choose one of: {', '.join(presets)}."
+        )
     values = presets[preset]
     known = {"x", "z", "pitch_deg", "horizontal_fov_deg"}
     if set(values) != known:
@@ -80,10 +82,10 @@ class Pyramid(NamedTuple):
     texels: Frame  # (all texels,)
     start: NDArray[np.int64]  # (levels,) where each level begins
     columns: NDArray[np.int64]  # (levels,)
-    rows: NDArray[np.int64]  # (levels,)
+    size: Array  # (levels,) texels per metre, in 16.16 fixed point
 
 
-def _pyramid(image: Frame, levels: int = 8) -> Pyramid:
+def _pyramid(image: Frame, texel: float, levels: int = 8) -> Pyramid:
     # texels are larger than the nearest pixels: softened edges do not show as stairs
     images = [np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.uint8)]
     while len(images) < levels and min(images[-1].shape) > 1:
@@ -96,7 +98,7 @@ def _pyramid(image: Frame, levels: int = 8) -> Pyramid:
         np.concatenate([level.ravel() for level in images]),
         np.concatenate([[0], np.cumsum(sizes)[:-1]]),
         np.array([level.shape[1] for level in images]),
-        np.array([level.shape[0] for level in images]),
+        np.array([2.0 ** (16 - level) / texel for level in range(len(images))]),
     )
 
 
@@ -118,7 +120,8 @@ def _walks(camera: Camera, texel: float, levels: int) -> Walks:
     for top, bottom in zip(edge[:-1], edge[1:], strict=True):
         down = sine + (top + bottom) / 2 * cosine
         stretch = 1 / max(abs(down), 1e-3)  # a pixel's length over its width, on the floor
-        count = int(np.clip(round(stretch / 2), 1, _MOST_WALKS))
+        most = _MOST_WALKS if down > 0 else 2
+        count = int(np.clip(round(stretch / 2), 1, most))
         pixel = camera.z / max(down, 1e-3) / camera.focal_length  # m across, on the floor
         grain = pixel * max(1.0, stretch / count / 2)
         level = int(np.clip(round(math.log2(grain / texel)), 0, levels - 1))
@@ -142,11 +145,12 @@ class Renderer:
 
     @cached_property
     def _grey(self) -> Pyramid:
-        return _pyramid(grey(self._ground.palette)[self._ground.index])
+        return _pyramid(grey(self._ground.palette)[self._ground.index], self._ground.texel)
 
     @cached_property
     def _colours(self) -> list[Pyramid]:
-        return [_pyramid(channel[self._ground.index]) for channel in self._ground.palette.T]
+        ground = self._ground
+        return [_pyramid(channel[ground.index], ground.texel) for channel in ground.palette.T]
 
     def grey(self, poses: Array, light: Array | None = None) -> Frame:
         """Frames (n, h, w) from base_link poses (n, 3); `light` (n,) scales the brightness."""
@@ -169,7 +173,7 @@ class Renderer:
         gain = np.ones(len(poses)) if light is None else np.asarray(light)
         shades = np.clip(np.outer(gain, np.arange(256.0)), 0.0, 255.0).astype(np.float32)
         frames = np.empty((len(poses), camera.height, camera.width), np.uint8)
-        lens = np.array([camera.x, camera.z, camera.focal_length, self._ground.texel])
+        lens = np.array([camera.x, camera.z, camera.focal_length])
         poses = np.ascontiguousarray(poses, np.float64)
         _draw(plane, self._walks, self._bounds, lens, poses, shades, wall, sky, frames)
         return frames
@@ -185,21 +189,10 @@ def _inside(low, high, position, step, first, last):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _walk(plane, level, u, v, du, dv, shades, line):  # type: ignore[no-untyped-def]
-    """Add the shades along a walk from texel (u, v) by steps (du, dv), 16.16 fixed point."""
-    columns = np.int32(plane.columns[level])
-    texels = plane.texels[plane.start[level] :]
-    for k in range(line.shape[0]):
-        column = (u + du * np.int32(k)) >> np.int32(16)
-        row = (v + dv * np.int32(k)) >> np.int32(16)
-        # an unsigned index spares the check for negative ones
-        line[k] += shades[texels[np.uint32(np.int32(row * columns + column))]]
-
-
-@numba.njit(cache=True, error_model="numpy")
 def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # type: ignore[no-untyped-def]
     height, width = frame.shape
-    camera_x, camera_z, focal_length, texel = lens
+    camera_x, camera_z, focal_length = lens
+    texels = plane.texels
     line = np.empty(width, np.float32)
     cosine, sine = math.cos(pose[2]), math.sin(pose[2])
     x = pose[0] + camera_x * cosine
@@ -208,7 +201,7 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
         line[:] = 0.0
         for k in range(walks.first[image_row], walks.first[image_row + 1]):
             # the ray meets the floor, or, rising, the height of the wall's top
-            slope = walks.slope[k]
+            slope, level = walks.slope[k], walks.level[k]
             drop = camera_z if slope > 0 else camera_z - WALL_HEIGHT
             scale = drop / slope if abs(slope) > 1e-9 else 1e9
             step_x, step_y = scale * sine / focal_length, -scale * cosine / focal_length
@@ -217,22 +210,31 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
             start_y = y + scale * walks.reach[k] * sine + across * step_y
             first, last = _inside(bounds[0], bounds[2], start_x, step_x, 0.0, float(width))
             first, last = _inside(bounds[1], bounds[3], start_y, step_y, first, last)
-            begin = int(math.ceil(first))
+            begin = min(int(math.ceil(first)), width)
             end = max(begin, int(math.ceil(last)))
-            line[:begin] += shades[wall]
-            line[end:] += shades[wall]
+            for column in range(begin):
+                line[column] += shades[wall]
+            for column in range(end, width):
+                line[column] += shades[wall]
             if slope <= 0:
-                line[begin:end] += shades[sky]
+                for column in range(begin, end):
+                    line[column] += shades[sky]
                 continue
-            level = walks.level[k]
-            size = 65536.0 / (texel * 2.0**level)
-            u = np.int32((start_x + begin * step_x - bounds[0] + _EDGE) * size)
-            v = np.int32((start_y + begin * step_y - bounds[1] + _EDGE) * size)
-            du, dv = np.int32(step_x * size), np.int32(step_y * size)
-            _walk(plane, level, u, v, du, dv, shades, line[begin:end])
+            size = plane.size[level]
+            # a walk may begin far outside; its numbers wrap, and are right again inside
+            u = np.int32(np.int64((start_x - bounds[0] + _EDGE) * size))
+            v = np.int32(np.int64((start_y - bounds[1] + _EDGE) * size))
+            du, dv = np.int32(np.int64(step_x * size)), np.int32(np.int64(step_y * size))
+            columns, start = np.int32(plane.columns[level]), np.int32(plane.start[level])
+            for column in range(begin, end):
+                texel_u = np.int32(u + du * column) >> 16
+                texel_v = np.int32(v + dv * column) >> 16
+                # an unsigned index spares the check for negative ones
+                texel = np.uint32(np.int32(start + texel_v * columns + texel_u))
+                line[column] += shades[texels[texel]]
         share = np.float32(1.0 / (walks.first[image_row + 1] - walks.first[image_row]))
         for column in range(width):
-            frame[image_row, column] = np.uint8(line[column] * share + np.float32(0.5))
+            frame[image_row, column] = np.uint8(np.int32(line[column] * share + np.float32(0.5)))
 
 
 @numba.njit(cache=True, parallel=True)

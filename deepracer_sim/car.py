@@ -72,8 +72,12 @@ class Cars:
         for column, name in enumerate(_DYNAMIC):
             self._parameters[:, column] = getattr(parameters, name)
         self._limits = np.stack(
-            [np.broadcast_to(parameters.max_steering_angle, n),
-             np.broadcast_to(parameters.max_speed, n)], axis=1)
+            [
+                np.broadcast_to(parameters.max_steering_angle, n),
+                np.broadcast_to(parameters.max_speed, n),
+            ],
+            axis=1,
+        )
         self._states = np.zeros((n, len(CarStates._fields)))
         self._history = np.zeros((n, _HISTORY, 2))
 

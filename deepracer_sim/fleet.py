@@ -52,6 +52,12 @@ class Fleet:
             starts = self._plan(number, len(own))
             world.reset(own, referee.reset(own, *starts))
 
+    def next_lap(self, cars: Indices) -> None:
+        """Judge cars (k,) anew from the start line on, without stopping them."""
+        direction = -1 if self._directions["clockwise"] else 1
+        for _, referee, _, own in self._split(cars):
+            referee.reset(own, 0.0, direction)
+
     def put_back(self, cars: Indices) -> None:
         """Put cars (k,) that left the track back on it; their episodes go on."""
         for world, referee, _, own in self._split(cars):
@@ -66,21 +72,21 @@ class Fleet:
         ]
         if len(verdicts) == 1:
             return verdicts[0]
-        return Verdict(*(np.concatenate(field) for field in zip(*verdicts, strict=True)))
+        return Verdict._make(np.concatenate(field) for field in zip(*verdicts, strict=True))
 
     def by_track(self, verdict: Verdict) -> list[tuple[Track, Verdict]]:
         """A verdict on all cars, taken apart into tracks and the verdicts on their cars."""
         begins = np.concatenate([[0], self._ends[:-1]])
         return [
-            (world.track, Verdict(*(field[begin:end] for field in verdict)))
+            (world.track, Verdict._make(field[begin:end] for field in verdict))
             for world, begin, end in zip(self.worlds, begins, self._ends, strict=True)
         ]
 
     def frames(self, cars: Indices | None = None) -> Frame:
         """What the cameras see, grey (k, h, w), of all cars or of some (k,), ascending."""
-        if cars is None:
-            return np.concatenate([world.frames() for world in self.worlds])
-        return np.concatenate([world.frames(own) for world, _, _, own in self._split(cars)])
+        cars = np.arange(self.n) if cars is None else cars
+        parts = [world.frames(own) for world, _, _, own in self._split(cars)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def close(self) -> None:
         """Close the worlds."""

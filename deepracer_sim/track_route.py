@@ -9,6 +9,18 @@ import numpy as np
 from deepracer_sim.errors import UserError
 from deepracer_sim.track import Array, Track, nearest_on_loop
 
+# What NumPy raises on a damaged or foreign file: its header is a line of Python.
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
+)
 MAX_ROWS = 10_000  # DeepRacer's longest route has 344
 MAX_COORDINATE = 1000.0  # m
 # A closed route repeats its first row at the end.
@@ -36,15 +48,14 @@ def read_route(path: Path) -> Track:
 
 def _load_rows(path: Path) -> Array:
     try:
-        # Mapped, so that a header that promises terabytes allocates nothing.
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, tokenize.TokenError) as error:
+        # Mapped: a header that promises terabytes allocates nothing, and pickles are refused.
+        rows = np.lib.format.open_memmap(path, mode="r")
+    except DAMAGE as error:
         raise UserError(f"{path} is not a NumPy file of numbers: {error}") from error
-    shape = getattr(rows, "shape", None)
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != 6:
+    if rows.ndim != 2 or rows.shape[1] != 6:
         raise UserError(
             f"{path}: a DeepRacer route has the shape (rows, 6), for centre, inner and outer x and "
-            f"y; found {shape}."
+            f"y; found {rows.shape}."
         )
     if not 4 <= len(rows) <= MAX_ROWS or rows.dtype.kind not in "fiu":
         raise UserError(
@@ -63,17 +74,18 @@ def _load_rows(path: Path) -> Array:
 
 
 def _loop(points: Array, path: Path) -> Array:
-    """Drop the repeated end and other duplicates from (k, 2) points, the first of equals stays."""
+    """Drop the repeated end and other duplicates from (k, 2) points."""
     gap = float(np.hypot(*(points[-1] - points[0])))
     if gap > MAX_GAP:
         raise UserError(
             f"{path}: the route does not close: its last row is {gap:.3f} m from its first. "
             "Only loops can be driven; a loop repeats its first row at the end."
         )
-    steps = np.diff(points[:-1], axis=0, prepend=np.inf)
-    loop = points[:-1][np.hypot(steps[:, 0], steps[:, 1]) > MIN_SPACING]
+    loop = points[:-1]
+    steps = np.roll(loop, -1, axis=0) - loop
+    loop = loop[np.hypot(steps[:, 0], steps[:, 1]) > MIN_SPACING]
     if len(loop) < 3:
-        raise UserError(f"{path}: a route needs 3 different places at least, found {len(loop)}.")
+        raise UserError(f"{path}: a route needs 3 different places at least.")
     return loop
 
 

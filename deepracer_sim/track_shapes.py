@@ -29,7 +29,7 @@ class Pose(NamedTuple):
 
 
 def count_samples(length: float) -> int:
-    """Return the number of vertices for a smooth lap: a whole number of waypoints, about 4 cm apart."""
+    """Return how many vertices, about 4 cm apart, make a whole number of waypoints on a lap."""
     return VERTICES_PER_WAYPOINT * max(3, round(length / WAYPOINT_SPACING))
 
 
@@ -51,8 +51,7 @@ def sample_segments(start: Pose, segments: Sequence[Segment]) -> Array:
     excess = turn - math.copysign(2.0 * math.pi, turn)
     bent = [Segment(piece.length, piece.curvature - excess / length) for piece in segments]
     gap = np.subtract(end_of_segments(start, bent)[:2], start[:2])
-    count = count_samples(length)
-    s = np.arange(count) * (length / count)
+    s = np.linspace(0.0, length, count_samples(length), endpoint=False)
     return _positions(start, bent, s) - np.outer(s / length, gap)
 
 
@@ -91,8 +90,7 @@ def sample_curve(rows: Array) -> Array:
     # 50 chords between two points: they are shorter than the curve by less than 0.1 %.
     fine = np.interp(np.arange(50 * len(rows) + 1) / 50, np.arange(len(knots)), knots)
     s = _arc_lengths(_hermite(closed[:, :2], slopes, knots, fine))
-    count = count_samples(s[-1])
-    t = np.interp(np.arange(count) * (s[-1] / count), s, fine)
+    t = np.interp(np.linspace(0.0, s[-1], count_samples(s[-1]), endpoint=False), s, fine)
     widths = [np.interp(t, knots, closed[:, column]) for column in (2, 3)]
     return np.column_stack((_hermite(closed[:, :2], slopes, knots, t), *widths))
 

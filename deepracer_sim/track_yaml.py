@@ -71,7 +71,7 @@ def track_document(track: Track) -> str:
 def _parse_segments(table: dict[str, Any], where: str) -> Array:
     """Return (n, 4) rows: x, y, left width, right width."""
     items = _list(table["segments"], f"{where}: segments", 1, MAX_SEGMENTS)
-    segments = [_parse_segment(item, f"{where}: segment {k + 1}") for k, item in enumerate(items)]
+    segments = [_parse_segment(item, f"{where}: segment {k}") for k, item in enumerate(items, 1)]
     half_width = 0.5 * _number(table["width"], f"{where}: width", 0.0, MAX_WIDTH)
     start = _parse_start(table.get("start", {}), f"{where}: start")
     check_length(sum(segment.length for segment in segments), where)
@@ -92,7 +92,7 @@ def _parse_segment(item: object, where: str) -> Segment:
     if not isinstance(item, dict) or [*item] not in (["straight"], ["left"], ["right"]):
         raise UserError(
             f"{where} should be 'straight: METRES', or 'left' or 'right' with "
-            f"{{radius: METRES, angle_deg: DEGREES}}, found {reprlib.repr(item)}."
+            f"{{radius: METRES, angle_deg: DEGREES}}, found {_shorten(item)}."
         )
     ((kind, value),) = item.items()
     if kind == "straight":
@@ -118,19 +118,14 @@ def _parse_points(table: dict[str, Any], where: str) -> tuple[Array, int]:
     """Return (n, 4) rows x, y, left width, right width, and how many of them make a waypoint."""
     exact = table.get("exact", False)
     if not isinstance(exact, bool):
-        raise UserError(f"{where}: exact should be true or false, found {reprlib.repr(exact)}.")
-    limit = MAX_EXACT_POINTS if exact else MAX_CURVE_POINTS
-    items = _list(table["points"], f"{where}: points", 3, limit)
-    width = table.get("width")
-    rows = np.array(
-        [_parse_point(item, width, f"{where}: point {k}") for k, item in enumerate(items)]
-    )
+        raise UserError(f"{where}: exact should be true or false, found {_shorten(exact)}.")
+    rows = _point_rows(table, MAX_EXACT_POINTS if exact else MAX_CURVE_POINTS, where)
     steps = np.hypot(*(np.roll(rows[:, :2], -1, axis=0) - rows[:, :2]).T)
     check_length(float(np.sum(steps)), where)
     if np.min(steps) < MIN_SPACING:
-        k = int(np.argmin(steps))
+        k = int(np.argmin(steps)) + 1
         raise UserError(
-            f"{where}: points {k} and {(k + 1) % len(rows)} are at the same place; leave one out "
+            f"{where}: points {k} and {k % len(rows) + 1} are at the same place; leave one out "
             "(the last point joins the first by itself)."
         )
     if exact:
@@ -140,19 +135,26 @@ def _parse_points(table: dict[str, Any], where: str) -> tuple[Array, int]:
     return sample_curve(rows), VERTICES_PER_WAYPOINT
 
 
-def _parse_point(item: object, width: object, where: str) -> tuple[float, ...]:
+def _point_rows(table: dict[str, Any], limit: int, where: str) -> Array:
+    items = _list(table["points"], f"{where}: points", 3, limit)
+    width = table.get("width")
+    default = [] if width is None else [_number(width, f"{where}: width", 0.0, MAX_WIDTH)]
+    rows = [_parse_point(row, default, f"{where}: point {k}") for k, row in enumerate(items, 1)]
+    return np.array(rows)
+
+
+def _parse_point(item: object, default: list[float], where: str) -> list[float]:
     """Return x, y, left width, right width of [x, y], [x, y, width] or [x, y, left, right]."""
     if not isinstance(item, list) or not 2 <= len(item) <= 4:
         raise UserError(
             f"{where} should be [x, y], [x, y, width] or [x, y, left width, right width] in m, "
-            f"found {reprlib.repr(item)}."
+            f"found {_shorten(item)}."
         )
     x, y = (_number(v, f"{where}: x, y", -MAX_COORDINATE, MAX_COORDINATE) for v in item[:2])
-    if len(item) == 4:
-        left, right = (_number(v, f"{where}: width", 0.0, MAX_WIDTH) for v in item[2:])
-        return x, y, left, right
-    half = 0.5 * _number(item[2] if len(item) == 3 else width, f"{where}: width", 0.0, MAX_WIDTH)
-    return x, y, half, half
+    widths = [_number(v, f"{where}: width", 0.0, MAX_WIDTH) for v in item[2:]] or default
+    if not widths:
+        raise UserError(f"{where} has no width: give 'width' for the track, or [x, y, width].")
+    return [x, y, *(widths if len(widths) == 2 else 2 * [0.5 * widths[0]])]
 
 
 def _waypoint_step(table: dict[str, Any], count: int, where: str) -> int:
@@ -160,7 +162,7 @@ def _waypoint_step(table: dict[str, Any], count: int, where: str) -> int:
     if type(step) is not int or not 1 <= step <= count // 3 or count % step:
         raise UserError(
             f"{where}: waypoint_step should be a whole number that divides the number of points "
-            f"({count}) and leaves 3 at least, found {reprlib.repr(step)}."
+            f"({count}) and leaves 3 at least, found {_shorten(step)}."
         )
     return step
 
@@ -169,8 +171,7 @@ def _parse_name(value: object, where: str) -> str:
     # Names become parts of file names.
     if not isinstance(value, str) or not re.fullmatch(r"[\w-]{1,64}", value):
         raise UserError(
-            f"{where}: name should be up to 64 letters, digits, _ and -, found "
-            f"{reprlib.repr(value)}."
+            f"{where}: name should be up to 64 letters, digits, _ and -, found {_shorten(value)}."
         )
     return value
 
@@ -198,9 +199,13 @@ def _color(value: object, where: str) -> Color:
     items = _list(value, where, 3, 3)
     if not all(type(v) is int and 0 <= v <= 255 for v in items):
         raise UserError(
-            f"{where} should be [red, green, blue], each 0 to 255, found {reprlib.repr(items)}."
+            f"{where} should be [red, green, blue], each 0 to 255, found {_shorten(items)}."
         )
     return items[0], items[1], items[2]
+
+
+def _shorten(value: object) -> str:
+    return reprlib.repr(value)[:80]
 
 
 def _table(
@@ -208,10 +213,10 @@ def _table(
 ) -> dict[str, Any]:
     names = ", ".join(known)
     if not isinstance(value, dict):
-        raise UserError(f"{where} should have the keys {names}, found {reprlib.repr(value)}.")
+        raise UserError(f"{where} should have the keys {names}, found {_shorten(value)}.")
     for key in value:
         if key not in known:
-            raise UserError(f"{where}: unknown key {reprlib.repr(key)}; known are {names}.")
+            raise UserError(f"{where}: unknown key {_shorten(key)}; known are {names}.")
     for key in required:
         if key not in value:
             raise UserError(f"{where}: the key '{key}' is missing.")
@@ -220,7 +225,7 @@ def _table(
 
 def _list(value: object, where: str, low: int, high: int) -> list[Any]:
     if not isinstance(value, list) or not low <= len(value) <= high:
-        found = f"{len(value)} of them" if isinstance(value, list) else reprlib.repr(value)
+        found = f"{len(value)} of them" if isinstance(value, list) else _shorten(value)
         raise UserError(f"{where} should be a list of {low} to {high} entries, found {found}.")
     return value
 
@@ -230,7 +235,5 @@ def _number(value: Any, where: str, low: float, high: float) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high or value == low == 0.0:
         above = "above 0 and up to" if low == 0.0 else f"from {low:g} to"
-        raise UserError(
-            f"{where} should be a number {above} {high:g}, found {reprlib.repr(value)}."
-        )
+        raise UserError(f"{where} should be a number {above} {high:g}, found {_shorten(value)}.")
     return float(value)

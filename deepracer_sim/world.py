@@ -38,6 +38,9 @@ class World(Protocol):
     def frames(self, cars: Indices | None = None) -> Frame:
         """What the cameras see now: grey (k, h, w), of all cars or of some (k,)."""
 
+    def frames_rgb(self, cars: Indices | None = None) -> Frame:
+        """The same in colour, (k, h, w, 3)."""
+
     def close(self) -> None:
         """Give back what the world holds; it is not used afterwards."""
 

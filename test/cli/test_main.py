@@ -1,0 +1,92 @@
+"""The command `deepracer` itself: start, exit codes, what people see when something is wrong."""
+
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+import typer
+
+from deepracer_cli import main
+from deepracer_sim.errors import UserError
+from deepracer_sim.files import share_directory
+
+HEAVY = {"cv2", "gymnasium", "matplotlib", "numba", "numpy", "onnxruntime", "torch"}
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run main() with one command in place of ours; return exit code and stderr."""
+
+    def run_command(command):
+        app = typer.Typer()
+        app.command()(command)
+        monkeypatch.setattr(main, "app", app)
+        monkeypatch.setattr(sys, "argv", ["deepracer"])
+        with pytest.raises(SystemExit) as end:
+            main.main()
+        return end.value.code, capsys.readouterr().err
+
+    return run_command
+
+
+def python(*arguments, **options):
+    return subprocess.run([sys.executable, *arguments], text=True, check=False, **options)
+
+
+def test_a_users_mistake_is_told_in_one_line(run):
+    def command():
+        raise UserError("worlds/oval.yaml, point 3: is NaN.")
+
+    assert run(command) == (1, "Error: worlds/oval.yaml, point 3: is NaN.\n")
+
+
+def test_ctrl_c_is_told_in_one_line(run):
+    def command():
+        raise KeyboardInterrupt
+
+    assert run(command) == (130, "Interrupted.\n")
+
+
+def test_success_is_silent(run):
+    assert run(lambda: None) == (0, "")
+
+
+def test_a_bug_keeps_its_traceback(run):
+    def command():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(command)
+
+
+def test_starting_imports_nothing_heavy():
+    code = f"import sys, deepracer_cli.main; print({HEAVY} & set(sys.modules) or 'none')"
+    assert python("-c", code, capture_output=True).stdout == "none\n"
+
+
+def test_help_names_every_command():
+    shown = python("-m", "deepracer_cli.main", "--help", capture_output=True)
+    assert shown.returncode == 0
+    for name in ("train", "evaluate", "tracks", "reward", "models"):
+        assert f" {name} " in shown.stdout
+
+
+def test_version_is_the_packages():
+    stated = ElementTree.parse(share_directory() / "package.xml").findtext("version")
+    shown = python("-m", "deepracer_cli.main", "--version", capture_output=True)
+    assert shown.stdout == f"{stated}\n"
+
+
+def test_an_unknown_command_is_wrong_usage():
+    assert python("-m", "deepracer_cli.main", "fly", capture_output=True).returncode == 2
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_reader_that_leaves_is_no_error_to_tell(option):
+    reading, writing = os.pipe()
+    os.close(reading)
+    shown = python("-m", "deepracer_cli.main", option, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert shown.stderr == ""
