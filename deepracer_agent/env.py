@@ -33,7 +33,7 @@ class Listener(Protocol):
 
 
 def observation_space() -> spaces.Box:
-    """One grey picture, channel first: (1, 48, 64)."""
+    """One grey picture, channel first: (1, 36, 50)."""
     return spaces.Box(0, 255, (1, HEIGHT, WIDTH), np.uint8)
 
 
@@ -70,7 +70,7 @@ class DrivingVecEnv(VecEnv):
         super().__init__(fleet.n, observation_space(), action_space(metadata))
 
     def reset(self) -> VecEnvObs:
-        """Begin anew with all cars; return observations (n, 1, 48, 64)."""
+        """Begin anew with all cars; return observations (n, 1, 36, 50)."""
         self.fleet.restart_all()
         return observe(self.fleet.frames())
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from deepracer_agent.observation import FRAME_HEIGHT, FRAME_WIDTH, HEIGHT, WIDTH, averaging
+from deepracer_agent.observation import BLOCK, FRAME_HEIGHT, FRAME_WIDTH, SIDE, TOP
 
 OPSET = 17
 INPUT, OUTPUT = "frame", "action"
@@ -38,7 +38,7 @@ class _Graph:
 def export_onnx(layers: nn.Sequential) -> bytes:
     """Write a network as ONNX.
 
-    layers: from a picture (n, 1, 48, 64), 0..1, to the action. The graph takes the camera's grey
+    layers: from a picture (n, 1, 36, 50), 0..1, to the action. The graph takes the camera's grey
     frames instead, `frame` uint8 (n, 120, 160), and gives `action` float32: the probabilities
     (n, n_actions), or steering and speed (n, 2) in [-1, 1].
     """
@@ -62,12 +62,13 @@ def export_onnx(layers: nn.Sequential) -> bytes:
 
 def _add_observation(graph: _Graph) -> None:
     """The reduction of `observation.observe`, then 0..255 to 0..1."""
+    low, high = [TOP, SIDE], [FRAME_HEIGHT, FRAME_WIDTH - SIDE]
     graph.add("Cast", to=TensorProto.FLOAT)
-    graph.add("MatMul", graph.constant(averaging(FRAME_HEIGHT, HEIGHT)), "")
-    graph.add("MatMul", "", graph.constant(averaging(FRAME_WIDTH, WIDTH).T.copy()))
+    graph.add("Slice", "", *(graph.constant(np.array(value)) for value in (low, high, [1, 2])))
+    graph.add("Unsqueeze", "", graph.constant(np.array([1])))
+    graph.add("AveragePool", kernel_shape=[BLOCK, BLOCK], strides=[BLOCK, BLOCK])
     graph.add("Round")
     graph.add("Div", "", graph.constant(np.float32(255.0)))
-    graph.add("Unsqueeze", "", graph.constant(np.array([1])))
 
 
 def _add_layer(graph: _Graph, module: nn.Module) -> None:

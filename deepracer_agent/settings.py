@@ -27,7 +27,7 @@ class Settings:
     """Profile of config/car.yaml."""
     camera: str = "aws_sim"
     """Preset of config/camera.yaml."""
-    cars: int = 32
+    cars: int = 64
     """Cars that learn at once."""
     seed: int = 0
     """Of the network's first weights, the exploration and generated tracks."""

@@ -56,7 +56,7 @@ def train(
         ),
     ] = None,
     cars: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Cars that learn at once. [default: 32]")
+        int | None, typer.Option(min=1, max=1024, help="Cars that learn at once. [default: 64]")
     ] = None,
     car: Annotated[
         str | None, typer.Option(help="Car profile of config/car.yaml. [default: aws_sim]")

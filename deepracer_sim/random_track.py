@@ -17,7 +17,7 @@ def random_track(seed: int) -> Track:
     """Return the track of a seed: 10 to 25 m round, 0.6 to 1.1 m wide, either way round."""
     random = np.random.default_rng(seed)
     half_width = 0.5 * random.uniform(0.6, 1.1)
-    twist = random.uniform(2.0, 3.5) * np.pi
+    twist = random.uniform(2.0, 3.5) * np.pi  # what all turns are to add up to, at least
     while True:
         corners = _random_polygon(random)
         cuts = random.uniform(0.8, 1.0, len(corners))

@@ -109,9 +109,9 @@ class Track:
         return _project(xy, self._segments)
 
     def heading(self, s: ArrayLike) -> Array:
-        """Return (...,) direction of the centre line in [-pi, pi), smooth between vertices."""
+        """Return (...,) direction of the centre line in [-pi, pi], smooth between vertices."""
         yaw = np.interp(np.mod(s, self.length), self.s, self._headings)
-        return np.mod(yaw + np.pi, 2.0 * np.pi) - np.pi
+        return wrap_angle(yaw)
 
     def width(self, s: ArrayLike) -> Width:
         """Return the distances from the centre line to both edges at arc lengths `s`."""
@@ -120,7 +120,7 @@ class Track:
         return Width(np.interp(s, self.s, left), np.interp(s, self.s, right))
 
     def wrap(self, ds: ArrayLike) -> Array:
-        """Return the signed shortest way along the loop, in [-length / 2, length / 2)."""
+        """Return the signed shortest way along the loop, within half a lap either way."""
         half = 0.5 * self.length
         return np.mod(np.asarray(ds, dtype=np.float64) + half, self.length) - half
 
@@ -166,7 +166,7 @@ def nearest_on_loop(loop: Array, xy: ArrayLike) -> Located:
 
 
 def wrap_angle(angle: Array) -> Array:
-    """Return the same directions in [-pi, pi)."""
+    """Return the same directions in [-pi, pi]."""
     return np.mod(angle + np.pi, 2.0 * np.pi) - np.pi
 
 

@@ -13,7 +13,7 @@ from deepracer_sim.track_check import check_track
 from deepracer_sim.track_route import read_route
 from deepracer_sim.track_yaml import parse_track, track_document
 
-MAX_FILE_SIZE = 2_000_000  # bytes; DeepRacer's longest route has 17 kB
+MAX_FILE_SIZE = 1_000_000  # bytes; the centimetres of a lap of 200 m take less
 MAX_RANDOM_TRACKS = 1000
 
 

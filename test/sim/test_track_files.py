@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -74,7 +77,7 @@ def test_a_huge_file_is_not_read(tmp_path):
     path = tmp_path / "huge.yaml"
     with path.open("wb") as file:
         file.truncate(3_000_000)
-    with pytest.raises(UserError, match=r"has 3\.0 MB; a track has 2 MB at most"):
+    with pytest.raises(UserError, match=r"has 3\.0 MB; a track has 1 MB at most"):
         load_track(str(path))
 
 
@@ -119,3 +122,12 @@ def test_a_damaged_file_is_a_track_or_a_user_error(tmp_path, data, name):
         load_track(str(path))
     except UserError as error:
         assert "damaged.yaml" in str(error)
+
+
+def test_the_tracks_in_the_guide_load(tmp_path):
+    guide = Path(__file__).parents[2] / "docs" / "tracks.md"
+    blocks = re.findall(r"```yaml\n(name:.*?)```", guide.read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        (tmp_path / "guide.yaml").write_text(block)
+        load_track(str(tmp_path / "guide.yaml"))
