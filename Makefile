@@ -21,6 +21,7 @@ lint: $(VENV)/installed-test
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m bench.world
+	$(BIN)/python -m bench.learning
 
 clean:
 	rm -rf $(VENV)

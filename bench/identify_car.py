@@ -1,6 +1,6 @@
 """Fit the car model to a recorded DeepRacer log, and say how well it predicts.
 
-    python bench/identify_car.py LOG_DIR
+    python -m bench.identify_car LOG_DIR
 
 LOG_DIR holds SIM_TRACE csv files, one row per control period. Every second episode is fitted, the
 others are only predicted. A prediction starts at each step from the pose observed there, from the
@@ -254,7 +254,7 @@ def identify(folder: Path) -> None:
     log = read_log(folder)
     fitted_part, held_out = select(log, slice(0, None, 2)), select(log, slice(1, None, 2))
     values = fit(fitted_part)
-    print("identified, for config/car.yaml:")
+    print("identified, for config/car.yaml (the two corrections are for following a log only):")
     for name, value in values.items():
         shown = math.degrees(value) if name == "steering_kick" else value
         print(f"  {name + '_deg' if name == 'steering_kick' else name}: {shown:.4g}")

@@ -18,19 +18,22 @@ SECONDS = 2.0  # s, of each repeat
 SUBSTEPS = 16  # of PyBullet's default 1/240 s in one frame of 1/15 s
 
 
-def median_rate(step: Callable[[], float]) -> float:
-    """Return the median steps/s of a few timed runs; step() does one, and returns its time, s."""
+def median_rate(step: Callable[[], float], batch: int = 1) -> float:
+    """Return the median steps/s of a few timed runs.
+
+    step() does one step of `batch` cars, and returns the time that it took, s.
+    """
     rate(step, WARM_UP)
-    return statistics.median(rate(step, SECONDS) for _ in range(REPEATS))
+    return batch * statistics.median(rate(step, SECONDS) for _ in range(REPEATS))
 
 
 def rate(step: Callable[[], float], seconds: float) -> float:
-    """Return the steps/s of steps that took `seconds` or a little more together."""
-    steps, spent = 0, 0.0
+    """Return the calls/s of calls that took `seconds` or a little more together."""
+    calls, spent = 0, 0.0
     while spent < seconds:
         spent += step()
-        steps += 1
-    return steps / spent
+        calls += 1
+    return calls / spent
 
 
 def car_racing_steps_per_second() -> float:
