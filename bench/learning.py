@@ -26,7 +26,8 @@ ASKED = {  # s after typing; what the hosted service needed after its first step
 
 def learn(name: str, reward: str, actions: str, minutes: float) -> dict[str, Any]:
     """Train in a process of its own; return what `tell` tells."""
-    code = f"from bench.learning import tell; tell({time.time()}, {name!r}, {reward!r}, {actions!r}, {minutes})"
+    what = time.time(), name, reward, actions, minutes
+    code = f"from bench.learning import tell; tell(*{what!r})"
     command = [sys.executable, "-c", code]
     output = subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(output.stdout.splitlines()[-1])

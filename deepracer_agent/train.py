@@ -68,6 +68,7 @@ class Progress(NamedTuple):
     recent: Recent
     best_progress_pct: float  # of the exported policy's laps; -1 before the first
     best_lap_time: float  # s
+    cars: NDArray[np.float64]  # (k, 2) m, where the cars on the first track are
 
 
 def train(
@@ -128,6 +129,7 @@ class _Training(BaseCallback):
             self._before.episodes,
             self._before.sim_time,
         )
+        self._shown, self._cars = fleet.worlds[0].n, np.empty((0, 2))
         self._untouched = not resume  # nothing of this training is worth keeping yet
         self._begin = self._saved = self._reported = time.monotonic()
         self._judged_at = 0  # steps
@@ -154,6 +156,7 @@ class _Training(BaseCallback):
             recent=recent,
             best_progress_pct=self._best[0],
             best_lap_time=-self._best[1],
+            cars=self._cars,
         )
 
     def rescue(self) -> None:
@@ -176,6 +179,7 @@ class _Training(BaseCallback):
         done: NDArray[np.bool_],
     ) -> None:
         self._recorder(verdict, actions, rewards, done)
+        self._cars = np.stack([verdict.x, verdict.y], axis=-1)[: self._shown]
         if self._first_lap is None and self._recorder.laps:
             self._first_lap = time.monotonic() - self._begin
 

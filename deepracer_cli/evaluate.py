@@ -15,22 +15,25 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Annotated[
-        str | None, typer.Argument(help="Name or folder of the model. [default: the newest]")
+        str | None, typer.Argument(help="Name or folder of the model.", show_default="the newest")
     ] = None,
     laps: Annotated[int, typer.Option(min=1, max=1000, help="Laps to drive on each track.")] = 10,
     track: Annotated[
         list[str] | None,
         typer.Option(
             help="Where to drive: a shipped track, a .yaml or .npy file, or random:N. May be "
-            "given more than once. [default: where the model was trained]"
+            "given more than once.",
+            show_default="where the model was trained",
         ),
     ] = None,
     clockwise: Annotated[
         bool | None, typer.Option("--clockwise", help="Drive the tracks the other way round.")
     ] = None,
-    car: Annotated[str | None, typer.Option(help="Car profile. [default: as in training]")] = None,
+    car: Annotated[
+        str | None, typer.Option(help="Car profile.", show_default="as in training")
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of generated tracks. [default: as in training]")
+        int | None, typer.Option(min=0, help="Of generated tracks.", show_default="as in training")
     ] = None,
     off_track_penalty: Annotated[
         float, typer.Option(min=0.0, help="Seconds to wait after leaving the track.")
@@ -45,7 +48,8 @@ def evaluate(
     png: Annotated[
         Path | None,
         typer.Option(
-            help="Picture of the driven lines, coloured by speed. [default: in the model folder]"
+            help="Picture of the driven lines, coloured by speed.",
+            show_default="in the model folder",
         ),
     ] = None,
 ) -> None:

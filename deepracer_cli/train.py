@@ -8,43 +8,54 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
     from deepracer_agent.train import Budget, Progress, Recipe
 
 DEFAULT_MINUTES = 2.0
+_LOG_EVERY = 10.0  # s
 
 
 def train(
     name: Annotated[
-        str | None, typer.Option(help="Name of the model. [default: model-1, model-2, ...]")
+        str | None, typer.Option(help="Name of the model.", show_default="model-1, model-2, ...")
     ] = None,
     track: Annotated[
         list[str] | None,
         typer.Option(
             help="Where to drive: a shipped track, a .yaml or .npy file, or random:N for N "
-            "generated tracks. May be given more than once. [default: reinvent_2018]"
+            "generated tracks. May be given more than once.",
+            show_default="reinvent_2018",
         ),
     ] = None,
     reward: Annotated[
         str | None,
         typer.Option(
             help="What to strive for: a built-in reward (deepracer reward list) or your own "
-            "Python file. [default: center_line]"
+            "Python file.",
+            show_default="center_line",
         ),
     ] = None,
     actions: Annotated[
         str | None,
         typer.Option(
             help="What the car can do: default, continuous, fast, service_2022, sac, or your own "
-            "model_metadata.json. [default: default]"
+            "model_metadata.json.",
+            show_default="default",
         ),
     ] = None,
     hyperparameters: Annotated[
         str | None,
-        typer.Option(help="How to learn: default, sac, or your own hyperparameters.json."),
+        typer.Option(
+            help="How to learn: default, sac, or your own hyperparameters.json.",
+            show_default="sac for --actions with SAC, else default",
+        ),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help=f"Train for this long. [default: {DEFAULT_MINUTES:g}]"),
+        typer.Option(min=0.01, help="Train for this long.", show_default=f"{DEFAULT_MINUTES:g}"),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Train for this many steps of all cars together.")
@@ -56,13 +67,15 @@ def train(
         ),
     ] = None,
     cars: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Cars that learn at once. [default: 64]")
+        int | None,
+        typer.Option(min=1, max=1024, help="Cars that learn at once.", show_default="64"),
     ] = None,
     car: Annotated[
-        str | None, typer.Option(help="Car profile of config/car.yaml. [default: aws_sim]")
+        str | None, typer.Option(help="Car profile of config/car.yaml.", show_default="aws_sim")
     ] = None,
     camera: Annotated[
-        str | None, typer.Option(help="Camera preset of config/camera.yaml. [default: aws_sim]")
+        str | None,
+        typer.Option(help="Camera preset of config/camera.yaml.", show_default="aws_sim"),
     ] = None,
     clockwise: Annotated[
         bool | None, typer.Option("--clockwise", help="Drive the tracks the other way round.")
@@ -175,9 +188,9 @@ def _run(model: Path, recipe: Recipe, budget: Budget, resume: bool) -> None:
         console.print(f"Note: the hyperparameter {value} has no effect here.")
     verb = "Going on with" if resume else "Training"
     console.print(f"{verb} {model} on {', '.join(recipe.settings.tracks)}; Ctrl-C ends it early.")
-    bar, show = _bar(console)
+    screen, show = _screen(console, recipe) if console.is_terminal else _log(console)
     try:
-        with bar:
+        with screen:
             progress = train_model(model, recipe, budget, show, resume=resume)
     except KeyboardInterrupt:
         if (model / "model_metadata.json").is_file():
@@ -190,19 +203,41 @@ def _run(model: Path, recipe: Recipe, budget: Budget, resume: bool) -> None:
     console.print(f"The model is in {model}. See it drive: deepracer evaluate {model.name}")
 
 
-def _bar(console: Any) -> tuple[Any, Any]:
-    """A progress bar, and the function that moves it."""
+def _screen(console: Console, recipe: Recipe) -> tuple[Any, Callable[[Progress], None]]:
+    """A map with the cars and a progress bar, and the function that moves them."""
+    from rich.console import Group
+    from rich.live import Live
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
+    from deepracer_cli.terminal_map import TerminalMap
+    from deepracer_sim.track_files import resolve_tracks
+
+    view = TerminalMap(resolve_tracks(recipe.settings.tracks, recipe.settings.seed)[0])
     columns = [BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn()]
-    bar = Bar(*columns, console=console, refresh_per_second=4)
+    bar = Bar(*columns, console=console)
     task = bar.add_task("preparing ...", total=1.0)
+    live = Live(bar, console=console, refresh_per_second=4)
 
     def show(progress: Progress) -> None:
         bar.update(task, completed=progress.done, description=_line(progress))
+        live.update(Group(view.draw(progress.cars), bar))
 
-    return bar, show
+    return live, show
+
+
+def _log(console: Console) -> tuple[Any, Callable[[Progress], None]]:
+    """Where nobody watches: a line now and then."""
+    from contextlib import nullcontext
+
+    told = [0.0]
+
+    def show(progress: Progress) -> None:
+        if progress.seconds - told[0] >= _LOG_EVERY or progress.done >= 1.0:
+            told[0] = progress.seconds
+            console.print(f"{progress.seconds:5.0f} s  {_line(progress)}")
+
+    return nullcontext(), show
 
 
 def _line(progress: Progress) -> str:

@@ -9,6 +9,7 @@ of the drawing no finer than a pixel is wide: what anisotropic filtering does on
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -26,7 +27,18 @@ Array = NDArray[np.float64]
 
 WALL_HEIGHT = 1.0  # m
 _MOST_WALKS = 4  # through the drawing for one image row
+_FARTHEST = 1e6  # m from the map's origin; from farther, rounding exceeds _EDGE
+_MOST_COLUMNS = 2**15 - 1  # and rows of a drawing: what 16.16 fixed point counts
+_LARGEST = 4096  # pixels, width and height of a picture
 _EDGE = 0.002  # m that a walk keeps from the drawing's edge, so that rounding stays inside
+
+# What a preset of config/camera.yaml must hold and the values that make sense.
+_RANGES = {
+    "x": (-1.0, 1.0),
+    "z": (0.01, 0.9 * WALL_HEIGHT),  # what is seen over walls from above is not drawn
+    "pitch_deg": (-90.0, 90.0),
+    "horizontal_fov_deg": (1.0, 170.0),
+}
 
 
 @dataclass(frozen=True)
@@ -60,20 +72,51 @@ class Camera:
         return image + np.array([(self.width - 1) / 2, (self.height - 1) / 2])
 
 
-def load_camera(preset: str = "aws_sim", width: int = 160, height: int = 120) -> Camera:
-    """Return a preset of config/camera.yaml. Raises UserError for an unknown one."""
-    path = share_directory() / "config" / "camera.yaml"
-    presets: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())
+def load_camera(
+    preset: str = "aws_sim", width: int = 160, height: int = 120, path: Path | None = None
+) -> Camera:
+    """Return a preset of config/camera.yaml, or of another such file, for pictures of a size.
+
+    Raises UserError for an unknown preset, for a file with a key missing or unknown or with a
+    value of the wrong type or out of range, and for a size that is out of range.
+    """
+    path = path or share_directory() / "config" / "camera.yaml"
+    for name, size in (("width", width), ("height", height)):
+        if not 1 <= size <= _LARGEST:
+            raise UserError(f"The camera's {name} must be 1 to {_LARGEST} pixels, found {size}.")
+    presets = _read(path)
     if preset not in presets:
-        raise UserError(
-            f"{path}: no camera preset {preset!r}. Choose one of: {', '.join(presets)}."
-        )
-    values = presets[preset]
-    known = {"x", "z", "pitch_deg", "horizontal_fov_deg"}
-    if set(values) != known:
-        raise UserError(f"{path}: {preset} needs exactly {sorted(known)}, found {sorted(values)}.")
-    return Camera(values["x"], values["z"], math.radians(values["pitch_deg"]),
-                  math.radians(values["horizontal_fov_deg"]), width, height)  # fmt: skip
+        known = ", ".join(map(str, presets))
+        raise UserError(f"{path}: no camera preset {preset!r}. Choose one of: {known}.")
+    values = _check(presets[preset], f"{path}, camera preset {preset}")
+    pitch, fov = (math.radians(values[key]) for key in ("pitch_deg", "horizontal_fov_deg"))
+    return Camera(values["x"], values["z"], pitch, fov, width, height)
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    """Return the presets by name."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a YAML file: {error}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: expected camera presets by name, found {data!r}.")
+    return data
+
+
+def _check(values: Any, where: str) -> dict[str, float]:
+    """Return the values of a preset if they are those of _RANGES, each a number in its range."""
+    if not isinstance(values, dict) or values.keys() != _RANGES.keys():
+        raise UserError(f"{where}: expected exactly {', '.join(_RANGES)}; found {values!r}.")
+    for key, (low, high) in _RANGES.items():
+        value = values[key]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"{where}, {key}: expected a number, found {value!r}.")
+        if not low <= value <= high:  # also catches nan
+            raise UserError(f"{where}, {key}: must be from {low:g} to {high:g}, found {value}.")
+    return values
 
 
 class Pyramid(NamedTuple):
@@ -136,7 +179,12 @@ class Renderer:
     """Draws what cameras on one track see."""
 
     def __init__(self, camera: Camera, ground: Ground, style: Style) -> None:
-        """Prepare the drawing for one camera; colours of wall and sky come from the style."""
+        """Prepare the drawing for one camera; colours of wall and sky come from the style.
+
+        Raises ValueError for a drawing of more rows or columns than the renderer can count.
+        """
+        if max(ground.index.shape) > _MOST_COLUMNS:
+            raise ValueError(f"a drawing has at most {_MOST_COLUMNS} rows and columns")
         self.camera = camera
         self._ground = ground
         self._style = style
@@ -153,7 +201,10 @@ class Renderer:
         return [_pyramid(channel[ground.index], ground.texel) for channel in ground.palette.T]
 
     def grey(self, poses: Array, light: Array | None = None) -> Frame:
-        """Frames (n, h, w) from base_link poses (n, 3); `light` (n,) scales the brightness."""
+        """Frames (n, h, w) from base_link poses (n, 3); `light` (n,) scales the brightness.
+
+        Raises ValueError for poses that are not finite, or farther away than 1000 km.
+        """
         wall, sky = grey(np.array([self._style.wall, self._style.sky], np.uint8))
         return self._render(self._grey, poses, light, int(wall), int(sky))
 
@@ -169,6 +220,8 @@ class Renderer:
     def _render(
         self, plane: Pyramid, poses: Array, light: Array | None, wall: int, sky: int
     ) -> Frame:
+        if not (np.abs(poses) < _FARTHEST).all():  # nor nan
+            raise ValueError(f"poses must be finite and within {_FARTHEST:g} m, found {poses}")
         camera = self.camera
         gain = np.ones(len(poses)) if light is None else np.asarray(light)
         shades = np.clip(np.outer(gain, np.arange(256.0)), 0.0, 255.0).astype(np.float32)
@@ -210,8 +263,9 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
             start_y = y + scale * walks.reach[k] * sine + across * step_y
             first, last = _inside(bounds[0], bounds[2], start_x, step_x, 0.0, float(width))
             first, last = _inside(bounds[1], bounds[3], start_y, step_y, first, last)
-            begin = min(int(math.ceil(first)), width)
-            end = max(begin, int(math.ceil(last)))
+            # limited first: a column far beyond the picture may not fit into an integer
+            begin = int(math.ceil(min(first, float(width))))
+            end = int(math.ceil(max(last, float(begin))))
             for column in range(begin):
                 line[column] += shades[wall]
             for column in range(end, width):
@@ -221,17 +275,17 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
                     line[column] += shades[sky]
                 continue
             size = plane.size[level]
-            # a walk may begin far outside; its numbers wrap, and are right again inside
-            u = np.int32(np.int64((start_x - bounds[0] + _EDGE) * size))
-            v = np.int32(np.int64((start_y - bounds[1] + _EDGE) * size))
+            # from the first column inside on: between two points inside, all are inside
+            u = np.int32(np.int64((start_x + begin * step_x - bounds[0] + _EDGE) * size))
+            v = np.int32(np.int64((start_y + begin * step_y - bounds[1] + _EDGE) * size))
             du, dv = np.int32(np.int64(step_x * size)), np.int32(np.int64(step_y * size))
             columns, start = np.int32(plane.columns[level]), np.int32(plane.start[level])
-            for column in range(begin, end):
-                texel_u = np.int32(u + du * column) >> 16
-                texel_v = np.int32(v + dv * column) >> 16
+            for step in range(end - begin):
+                texel_u = np.int32(u + du * step) >> 16
+                texel_v = np.int32(v + dv * step) >> 16
                 # an unsigned index spares the check for negative ones
                 texel = np.uint32(np.int32(start + texel_v * columns + texel_u))
-                line[column] += shades[texels[texel]]
+                line[begin + step] += shades[texels[texel]]
         share = np.float32(1.0 / (walks.first[image_row + 1] - walks.first[image_row]))
         for column in range(width):
             frame[image_row, column] = np.uint8(np.int32(line[column] * share + np.float32(0.5)))
