@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +59,13 @@ def load_checkpoint(folder: Path, learner: BaseAlgorithm) -> Counters:
         learner.set_parameters(_parameters(arrays, learner), exact_match=True)
         scale = learner.get_env()
         assert isinstance(scale, VecNormalize)
-        scale.ret_rms.mean, scale.ret_rms.var, scale.ret_rms.count = arrays["reward_scale"]
-    except (KeyError, RuntimeError, ValueError) as error:
+        mean, variance, count = arrays["reward_scale"].astype(np.float64)
+        scale.ret_rms.mean, scale.ret_rms.var, scale.ret_rms.count = mean, variance, count
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path} does not fit this model's network and actions ({error}). Resume with the "
-            "model_metadata.json it was trained with, or train a new model."
+            f"{path} does not fit this model's network and actions: it was made with others, or "
+            "is damaged. Resume with the model_metadata.json it was trained with, or train a new "
+            "model."
         ) from error
     return _counters(arrays, path)
 
@@ -80,7 +81,7 @@ def _counters(arrays: Arrays, path: Path) -> Counters:
         return Counters(
             **{name: kind(values[name]) for name, kind in Counters.__annotations__.items()}
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error!r}). Train a new model.") from error
 
 
@@ -90,7 +91,8 @@ def _read(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # a damaged file makes zipfile and numpy raise almost anything
+    except Exception as error:
         raise UserError(f"{path} is damaged ({error}). Train a new model.") from error
 
 

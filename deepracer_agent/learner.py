@@ -10,10 +10,11 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from deepracer_agent.actions import ModelMetadata
 from deepracer_agent.hyperparameters import Hyperparameters
 from deepracer_agent.networks import DeepRacerNetwork
-from deepracer_agent.ppo import DeepRacerPPO, minibatch
+from deepracer_agent.ppo import DeepRacerPPO, check_norm, minibatch
 
 STEPS_PER_EPISODE = 200  # a lap of 13 s: what DeepRacer's episodes are worth in steps here
 _GAE_LAMBDA = 0.95  # fixed in DeepRacer too
+_LOG_STD = -1.0  # of continuous actions in [-1, 1], at first: SB3's 0 is too wild to steer with
 _REPLAY = 50_000  # steps that SAC remembers
 _WARM_UP = 2_000  # steps of chance before SAC learns
 _SAC_UPDATES = 4  # per step of all cars
@@ -53,6 +54,7 @@ def _ppo(
     collected = hyperparameters.num_episodes_between_training * STEPS_PER_EPISODE
     steps = max(2, round(collected / env.num_envs))
     common["policy_kwargs"]["optimizer_kwargs"] = {"eps": 1e-5}
+    common["policy_kwargs"]["log_std_init"] = _LOG_STD
     learner = DeepRacerPPO(
         "CnnPolicy",
         env,
@@ -71,7 +73,7 @@ def _sac(
     env: VecNormalize, hyperparameters: Hyperparameters, common: dict[str, Any]
 ) -> BaseAlgorithm:
     common["policy_kwargs"]["share_features_extractor"] = True
-    return SAC(
+    learner = SAC(
         "CnnPolicy",
         env,
         buffer_size=_REPLAY,
@@ -80,4 +82,14 @@ def _sac(
         gradient_steps=_SAC_UPDATES,
         ent_coef=hyperparameters.sac_alpha,
         **common,
+    )
+    for optimizer in (learner.actor.optimizer, learner.critic.optimizer):
+        optimizer.register_step_pre_hook(_check_gradients)
+    return learner
+
+
+def _check_gradients(optimizer: torch.optim.Optimizer, *_arguments: object) -> None:
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    check_norm(
+        torch.nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None])
     )

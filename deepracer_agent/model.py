@@ -1,6 +1,7 @@
 """The model folder: names of its files, and finding one among others."""
 
 import re
+import shutil
 from pathlib import Path
 
 from deepracer_sim.errors import UserError
@@ -37,10 +38,11 @@ def find_model(name: str | None, models: Path = MODELS) -> Path:
     raise UserError(f"There is no model {name!r} in {models}/. The models there are: {names}.")
 
 
-def new_model(name: str | None, models: Path = MODELS) -> Path:
+def new_model(name: str | None, models: Path = MODELS, *, overwrite: bool = False) -> Path:
     """The folder for a new model, not yet made; None means the next free model-N.
 
-    Raises UserError for a name that no folder should have, and for one that is taken.
+    Raises UserError for a name that no folder should have, and for one that is taken; with
+    `overwrite`, it may be that of a folder, which the caller removes.
     """
     if name is None:
         taken = {path.name for path in models.glob("model-*")}
@@ -51,9 +53,17 @@ def new_model(name: str | None, models: Path = MODELS) -> Path:
             "beginning with a letter or a digit."
         )
     folder = models / name
-    if folder.exists():
+    if folder.exists() and not (overwrite and folder.is_dir()):
         raise UserError(
             f"The model {folder} exists already: go on with it (--resume), "
             "replace it (--overwrite), or choose another --name."
         )
     return folder
+
+
+def remove_model(folder: Path) -> None:
+    """Remove a model for good. Raises UserError where that is refused."""
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise UserError(f"Cannot remove {folder}: {error.strerror or error}.") from error

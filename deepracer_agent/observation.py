@@ -18,7 +18,15 @@ HEIGHT = (FRAME_HEIGHT - TOP) // BLOCK  # 36
 
 
 def observe(frames: Frame) -> Frame:
-    """Reduce grey frames (n, 120, 160) to observations (n, 1, 36, 50)."""
+    """Reduce grey frames (n, 120, 160) to observations (n, 1, 36, 50).
+
+    Raises ValueError for frames of another size or type.
+    """
+    if frames.shape[1:] != (FRAME_HEIGHT, FRAME_WIDTH) or frames.dtype != np.uint8:
+        raise ValueError(
+            f"frames must be uint8 (n, {FRAME_HEIGHT}, {FRAME_WIDTH}), "
+            f"found {frames.dtype} {frames.shape}"
+        )
     observations = np.empty((len(frames), 1, HEIGHT, WIDTH), np.uint8)
     _average(frames, observations)
     return observations

@@ -77,7 +77,8 @@ class Video:
     def __init__(self, path: Path, world: World, car: int) -> None:
         """Film the first car of a world, number `car` of the fleet, into a .mp4, .webm or .avi.
 
-        Raises UserError for another ending. The file is there once the video is closed.
+        The file is there at the end of a `with`, unless that ends with an exception. Raises
+        UserError for another ending and for a place where no file can be written.
         """
         if path.suffix not in _CODECS:
             raise UserError(f"{path}: a video ends in {', '.join(_CODECS)}.")
@@ -88,6 +89,20 @@ class Video:
         self._trail: list[tuple[int, int]] = []
         self._width = _HEIGHT * world.camera.width // world.camera.height
         self._writer, self._temporary = _open(path, self._width + self._map.image.shape[1])
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
+        self._writer.release()
+        try:
+            if kind is None:
+                os.chmod(self._temporary, 0o644)
+                os.replace(self._temporary, self._path)
+        except OSError as error:
+            raise UserError(f"Cannot write {self._path}: {error.strerror}.") from error
+        finally:
+            Path(self._temporary).unlink(missing_ok=True)
 
     def __call__(self, step: Step) -> None:
         """Film one control period."""
@@ -104,14 +119,6 @@ class Video:
         _write(picture, f"{step.time[car]:.1f} s   {speed:.1f} m/s   {angle:+.0f} deg", 60)
         for _ in range(1 + round(step.penalty[car] / DT)):
             self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-
-    def close(self) -> None:
-        """Finish the file. Raises UserError if the disk refuses."""
-        self._writer.release()
-        try:
-            os.replace(self._temporary, self._path)
-        except OSError as error:
-            raise UserError(f"Cannot write {self._path}: {error.strerror}.") from error
 
 
 class _Map:
@@ -152,6 +159,8 @@ def _write(picture: Frame, text: str, row: int) -> None:
 
 def _open(path: Path, width: int) -> tuple[Any, str]:
     """A video writer to a temporary file beside `path`, and that file's name."""
+    if path.is_dir():
+        raise UserError(f"Cannot write {path}: it is a folder.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
@@ -159,4 +168,8 @@ def _open(path: Path, width: int) -> tuple[Any, str]:
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from error
     codec = cv2.VideoWriter.fourcc(*_CODECS[path.suffix])
-    return cv2.VideoWriter(temporary, codec, 1 / DT, (width, _HEIGHT)), temporary
+    writer = cv2.VideoWriter(temporary, codec, 1 / DT, (width, _HEIGHT))
+    if not writer.isOpened():
+        os.unlink(temporary)
+        raise UserError(f"Cannot film {path}: OpenCV writes no {path.suffix} of this size here.")
+    return writer, temporary

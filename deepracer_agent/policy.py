@@ -68,8 +68,14 @@ def _check(session: onnxruntime.InferenceSession, metadata: ModelMetadata, folde
             f"{folder / 'policy.onnx'} takes {found}, not one grey frame, "
             f"uint8 {FRAME_WIDTH}x{FRAME_HEIGHT}: it was not exported by this project."
         )
-    if outputs[0].shape[1:] != [expected]:
+    if outputs[0].type != "tensor(float)" or outputs[0].shape[1:] != [expected]:
         raise UserError(
             f"{folder / 'policy.onnx'} gives {outputs[0].shape[1:]} values, but the action space "
             f"in model_metadata.json needs {expected}: the two files are of different models."
+        )
+    black = np.zeros((1, FRAME_HEIGHT, FRAME_WIDTH), np.uint8)
+    if not np.isfinite(session.run(None, {"frame": black})[0]).all():
+        raise UserError(
+            f"{folder / 'policy.onnx'} gives no finite numbers: its weights are spoilt. "
+            "Train the model again."
         )

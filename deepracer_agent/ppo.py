@@ -7,6 +7,8 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from torch import Tensor
 from torch.nn import functional
 
+from deepracer_sim.errors import UserError
+
 _CLIP = 0.2  # of the probability ratio; fixed in DeepRacer too
 _VALUE_WEIGHT = 0.5
 _MAX_GRADIENT = 0.5
@@ -21,14 +23,15 @@ class DeepRacerPPO(PPO):
     value_loss = "huber"
 
     def train(self) -> None:
-        """Update the policy from the rollout buffer."""
+        """Update the policy from the rollout buffer. Raises UserError where learning diverges."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         for _ in range(self.n_epochs):
             for batch in self.rollout_buffer.get(self.batch_size):
                 self.policy.optimizer.zero_grad()
                 self._loss(batch).backward()
-                torch.nn.utils.clip_grad_norm_(self.policy.parameters(), _MAX_GRADIENT)
+                parameters = self.policy.parameters()
+                check_norm(torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT))
                 self.policy.optimizer.step()
         self._n_updates += self.n_epochs
 
@@ -48,6 +51,15 @@ class DeepRacerPPO(PPO):
         value = loss(values.flatten(), batch.returns)
         bonus = -log_prob.mean() if entropy is None else entropy.mean()
         return -objective + _VALUE_WEIGHT * value - self.ent_coef * bonus
+
+
+def check_norm(norm: Tensor) -> None:
+    """Stop before gradients of a norm that is no number spoil the weights. Raises UserError."""
+    if not torch.isfinite(norm):
+        raise UserError(
+            "Learning has diverged: the gradients are no finite numbers any more. "
+            "Lower lr in hyperparameters.json."
+        )
 
 
 def minibatch(rollout: int, batch_size: int) -> int:

@@ -1,10 +1,11 @@
 """Where a training takes place: tracks, cars, camera, seed. Kept with the checkpoint."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from deepracer_agent.config_file import check_object, read
+from deepracer_agent.config_file import check_object, check_type, check_whole, read
 from deepracer_sim.camera import load_camera
 from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
@@ -14,6 +15,8 @@ from deepracer_sim.track_files import resolve_tracks
 from deepracer_sim.world import EmbeddedWorld
 
 FILE = "settings.json"
+MOST_CARS = 1024
+LARGEST_SEED = 2**32 - 1  # what numpy's generator takes
 _SLOWEST = 0.25  # m/s, mean speed below which a lap is given up
 
 
@@ -47,13 +50,23 @@ def load_settings(folder: Path) -> Settings:
     path = folder / FILE
     if not path.is_file():
         raise UserError(f"{path} is missing: this model was not trained here.")
-    names = [field.name for field in fields(Settings)]
-    values = read(path, lambda data: check_object(data, "", names))
-    for name, kind in Settings.__annotations__.items():
-        expected = list if name == "tracks" else kind
-        if type(values[name]) is not expected:
-            raise UserError(f"{path}: {name} is {values[name]!r}, expected a {expected.__name__}.")
-    return Settings(**{**values, "tracks": tuple(str(track) for track in values["tracks"])})
+    return read(path, _settings)
+
+
+def _settings(data: dict[str, Any]) -> Settings:
+    check_object(data, "", Settings.__annotations__)
+    tracks = check_type(data["tracks"], "tracks", list, "a list of names")
+    if not tracks:
+        raise UserError("tracks is empty; accepted is a list of one name or more.")
+    return Settings(
+        tracks=tuple(check_type(track, "a track", str, "a name") for track in tracks),
+        car=check_type(data["car"], "car", str, "a name"),
+        camera=check_type(data["camera"], "camera", str, "a name"),
+        cars=check_whole(data["cars"], "cars", 1, MOST_CARS),
+        seed=check_whole(data["seed"], "seed", 0, LARGEST_SEED),
+        clockwise=check_type(data["clockwise"], "clockwise", bool, "true or false"),
+        alternate=check_type(data["alternate"], "alternate", bool, "true or false"),
+    )
 
 
 def build_fleet(settings: Settings, n: int, *, round_robin: bool = True) -> Fleet:

@@ -1,13 +1,10 @@
 """Training: cars drive, the reward judges, the policy learns; the best driver is kept."""
 
 import shutil
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,19 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
-from deepracer_agent.actions import DiscreteActions, ModelMetadata, commands, save_metadata
+from deepracer_agent.actions import (
+    DiscreteActions,
+    ModelMetadata,
+    commands,
+    load_metadata,
+    save_metadata,
+)
 from deepracer_agent.checkpoint import Counters, load_checkpoint, save_checkpoint
 from deepracer_agent.env import DrivingVecEnv
 from deepracer_agent.evaluate import drive_episodes
 from deepracer_agent.export import export_onnx
 from deepracer_agent.hyperparameters import Hyperparameters, save_hyperparameters
+from deepracer_agent.interrupts import terminable, uninterrupted
 from deepracer_agent.learner import make_learner
 from deepracer_agent.model import CHECKPOINT, HYPERPARAMETERS, METADATA, POLICY, REWARD
 from deepracer_agent.networks import deterministic_layers
 from deepracer_agent.observation import observe
 from deepracer_agent.recorder import RECENT, Recent, Recorder
 from deepracer_agent.rewards import Reward
-from deepracer_agent.settings import Settings, build_fleet, save_settings
+from deepracer_agent.settings import Settings, build_fleet, load_settings, save_settings
+from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
 from deepracer_sim.ground import Frame
 from deepracer_sim.referee import Status, Verdict
@@ -84,12 +89,12 @@ def train(
     Ctrl-C and SIGTERM end it by KeyboardInterrupt. What was learned is kept then, and also when
     the reward function fails. Raises UserError for a user's mistake and a disk that refuses.
     """
-    with _terminable():
+    with terminable():
         training = _Training(model, recipe, budget, report, resume)
         try:
             training.run()
         except BaseException:
-            with _uninterrupted():
+            with uninterrupted():
                 training.rescue()
             raise
         finally:
@@ -121,6 +126,8 @@ class _Training(BaseCallback):
         self._before = Counters()
         if resume:
             self._before = load_checkpoint(folder / CHECKPOINT, self._learner)
+            if not _same_laps(folder, recipe):  # then the best driver so far is best no more
+                self._before = replace(self._before, best_progress_pct=-1.0, best_lap_time=np.inf)
         self._best = self._before.best_progress_pct, -self._before.best_lap_time
         self._recorder = Recorder(
             folder,
@@ -130,10 +137,11 @@ class _Training(BaseCallback):
             self._before.sim_time,
         )
         self._shown, self._cars = fleet.worlds[0].n, np.empty((0, 2))
-        self._untouched = not resume  # nothing of this training is worth keeping yet
         self._begin = self._saved = self._reported = time.monotonic()
         self._judged_at = 0  # steps
         self._first_lap: float | None = None
+        if not resume:
+            _make(folder)
 
     def run(self) -> None:
         """Learn until the budget is spent, then judge once more and save."""
@@ -161,10 +169,12 @@ class _Training(BaseCallback):
 
     def rescue(self) -> None:
         """Keep what was learned when a training breaks off; before the first update, nothing."""
-        if not self._untouched:
-            self._save()
-        elif self._folder.exists():
-            shutil.rmtree(self._folder)
+        try:
+            if self._learner._n_updates > 0:
+                self._save()
+        finally:
+            if not (self._folder / METADATA).is_file():  # which is written last
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:
         """Close the worlds."""
@@ -185,7 +195,6 @@ class _Training(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         """Between updates: judge the driver and save, now and then."""
-        self._untouched = self._untouched and self._recorder.steps == 0
         if self._recorder.steps - self._judged_at >= _JUDGE_EVERY:
             self._judge()
         if time.monotonic() - self._saved > _CHECKPOINT_EVERY:
@@ -258,30 +267,15 @@ class _Training(BaseCallback):
         save_metadata(recipe.metadata, folder / METADATA)
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a training as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's business
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _make(folder: Path) -> None:
+    """Make the folder of a new model now, so that a disk that refuses is found out at once."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"Cannot make the model folder {folder}: {error.strerror}.") from error
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let nothing but SIGKILL break into saving."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _same_laps(folder: Path, recipe: Recipe) -> bool:
+    """Whether the laps that choose the best driver are those of the saved training."""
+    saved = replace(load_settings(folder / CHECKPOINT), cars=recipe.settings.cars)
+    return saved == recipe.settings and load_metadata(folder / METADATA) == recipe.metadata

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepracer_cli.options import finite
+
 if TYPE_CHECKING:
-    from deepracer_agent.evaluate import Rules, Trial
+    from collections.abc import Callable
+
+    from deepracer_agent.evaluate import Rules, Step, Trial
     from deepracer_agent.settings import Settings
     from deepracer_sim.track import Track
 
@@ -33,13 +37,19 @@ def evaluate(
         str | None, typer.Option(help="Car profile.", show_default="as in training")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of generated tracks.", show_default="as in training")
+        int | None,
+        typer.Option(
+            min=0, max=2**32 - 1, help="Of generated tracks.", show_default="as in training"
+        ),
     ] = None,
     off_track_penalty: Annotated[
-        float, typer.Option(min=0.0, help="Seconds to wait after leaving the track.")
+        float,
+        typer.Option(
+            min=0.0, max=600.0, callback=finite, help="Seconds to wait after leaving the track."
+        ),
     ] = 2.0,
     max_resets: Annotated[
-        int, typer.Option(min=0, help="Times a car is put back on the track in one lap.")
+        int, typer.Option(min=0, max=1000, help="Times a car is put back on the track in one lap.")
     ] = 10,
     video: Annotated[
         Path | None,
@@ -62,7 +72,10 @@ def evaluate(
     from deepracer_agent.evaluate import Rules
     from deepracer_agent.model import CHECKPOINT, find_model
     from deepracer_agent.settings import load_settings
+    from deepracer_sim.errors import UserError
 
+    if png and png.suffix != ".png":
+        raise UserError(f"{png}: the picture of the driven lines ends in .png.")
     folder = find_model(model)
     given: dict[str, Any] = {
         "tracks": tuple(track) if track else None,
@@ -79,6 +92,7 @@ def _drive(
     folder: Path, settings: Settings, rules: Rules, video: Path | None, png: Path | None
 ) -> None:
     """Drive, write what was seen into the model folder, and print the table."""
+    from contextlib import nullcontext
     from dataclasses import replace
     from datetime import datetime
 
@@ -96,27 +110,27 @@ def _drive(
     fleet = build_fleet(replace(settings, alternate=False), len(tracks), round_robin=False)
     when = datetime.now()
     lines = [LinePicture(track, number) for number, track in enumerate(tracks)]
-    film = [Video(video, fleet.worlds[0], 0)] if video else []
     trace = TraceKeeper(folder, when, tracks)
-    trials = drive_laps(fleet, policy.drive, rules, [*lines, *film, trace])
+    film = Video(video, fleet.worlds[0], 0) if video else None
+    with film or nullcontext():
+        watchers: list[Callable[[Step], None]] = [*lines, trace]
+        trials = drive_laps(fleet, policy.drive, rules, watchers + ([film] if film else []))
     fleet.close()
-    for one in film:
-        one.close()
     written = write_trials(folder, when, trials)
     trace.write()
-    console = Console()
+    console = Console(markup=False)
     for track, line, one_track in zip(tracks, lines, trials, strict=True):
         suffix = (
             "" if len(tracks) == 1 else "-" + "".join(c if c.isalnum() else "_" for c in track.name)
         )
         path = png or folder / "metrics" / f"lines-{when:%Y%m%d%H%M%S}.png"
         path = path.with_stem(path.stem + suffix)
-        line.write(path)
         _print(console, track, one_track, folder.name)
-        console.print(f"Driven lines: {path}")
+        line.write(path)
+        print(f"Driven lines: {path}")
     if video:
-        console.print(f"Video: {video}")
-    console.print(f"Metrics: {', '.join(map(str, written))}")
+        print(f"Video: {video}")
+    print(f"Metrics: {', '.join(map(str, written))}")
 
 
 def _print(console: object, track: Track, trials: list[Trial], model: str) -> None:

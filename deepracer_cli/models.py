@@ -15,6 +15,7 @@ def list_() -> None:
 
     from deepracer_agent.model import list_models
     from deepracer_agent.summary import summarise
+    from deepracer_sim.errors import UserError
 
     folders = list_models()
     if not folders:
@@ -23,21 +24,26 @@ def list_() -> None:
     table = Table()
     for column in ("Model", "Tracks", "Actions", "Steps", "Trained", "Progress", "Lap"):
         table.add_column(column)
+    damages = []
     for folder in folders:
-        table.add_row(*summarise(folder).row())
-    Console().print(table)
+        try:
+            table.add_row(*summarise(folder).row())
+        except UserError as error:
+            damages.append(error)
+            table.add_row(folder.name, "damaged: see below")
+    Console(markup=False).print(table)
+    for damage in damages:
+        print(damage)
 
 
 @app.command()
 def show(model: Annotated[str, typer.Argument(help="Name or folder of the model.")]) -> None:
     """Show what a model is made of and how well it drives."""
-    from rich.console import Console
-
     from deepracer_agent.model import find_model
     from deepracer_agent.summary import summarise
 
     for line in summarise(find_model(model)).lines():
-        Console().print(line, highlight=False)
+        print(line)
 
 
 @app.command()
@@ -46,12 +52,10 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a model for good."""
-    import shutil
-
-    from deepracer_agent.model import find_model
+    from deepracer_agent.model import find_model, remove_model
 
     folder = find_model(model)
     if not yes:
         typer.confirm(f"Remove {folder} and all that is in it?", abort=True)
-    shutil.rmtree(folder)
+    remove_model(folder)
     print(f"Removed {folder}.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepracer_cli.options import finite
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,7 +57,12 @@ def train(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Train for this long.", show_default=f"{DEFAULT_MINUTES:g}"),
+        typer.Option(
+            min=0.01,
+            callback=finite,
+            help="Train for this long.",
+            show_default=f"{DEFAULT_MINUTES:g}",
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Train for this many steps of all cars together.")
@@ -63,7 +70,10 @@ def train(
     lap_rate: Annotated[
         float | None,
         typer.Option(
-            min=1, max=100, help="Train until this many of the last 100 episodes are laps."
+            min=1,
+            max=100,
+            callback=finite,
+            help="Train until this many of the last 100 episodes are laps.",
         ),
     ] = None,
     cars: Annotated[
@@ -85,7 +95,12 @@ def train(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Two trainings with the same seed and --steps are equal."),
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            help="Two trainings with the same seed and --steps are equal.",
+            show_default="0",
+        ),
     ] = None,
     resume: Annotated[
         bool,
@@ -116,6 +131,8 @@ def train(
     }
     settings = {key: value for key, value in given.items() if value is not None}
     files = {"reward": reward, "actions": actions, "hyperparameters": hyperparameters}
+    if resume and overwrite:
+        raise typer.BadParameter("--resume goes on with a model, --overwrite replaces it.")
     if minutes is steps is lap_rate is None:
         minutes = DEFAULT_MINUTES
     budget = Budget(minutes, steps, None if lap_rate is None else lap_rate / 100)
@@ -130,11 +147,9 @@ def _new(
     name: str | None, files: dict[str, str | None], settings: dict[str, Any], overwrite: bool
 ) -> tuple[Path, Recipe]:
     """Read what a new model is made of; all of it is checked before an old one is removed."""
-    import shutil
-
     from deepracer_agent.actions import load_metadata
     from deepracer_agent.hyperparameters import load_hyperparameters
-    from deepracer_agent.model import METADATA, MODELS, new_model
+    from deepracer_agent.model import new_model, remove_model
     from deepracer_agent.rewards import DEFAULT_REWARD, load_reward
     from deepracer_agent.settings import Settings, build_fleet
     from deepracer_agent.train import Recipe
@@ -147,10 +162,11 @@ def _new(
         load_reward(files["reward"] or DEFAULT_REWARD),
         Settings(**settings),
     )
-    if overwrite and name and (MODELS / name / METADATA).is_file():
+    model = new_model(name, overwrite=overwrite)
+    if model.exists():
         build_fleet(recipe.settings, recipe.settings.cars).close()
-        shutil.rmtree(MODELS / name)
-    return new_model(name), recipe
+        remove_model(model)
+    return model, recipe
 
 
 def _old(
@@ -181,26 +197,31 @@ def _run(model: Path, recipe: Recipe, budget: Budget, resume: bool) -> None:
     from rich.console import Console
 
     from deepracer_agent.hyperparameters import ignored
+    from deepracer_agent.model import METADATA
+    from deepracer_agent.rewards import RewardError
     from deepracer_agent.train import train as train_model
 
     console = Console()
     for value in ignored(recipe.hyperparameters):
         console.print(f"Note: the hyperparameter {value} has no effect here.")
     verb = "Going on with" if resume else "Training"
-    console.print(f"{verb} {model} on {', '.join(recipe.settings.tracks)}; Ctrl-C ends it early.")
+    tracks = ", ".join(recipe.settings.tracks)
+    print(f"{verb} {model} on {tracks}; Ctrl-C ends it early.", flush=True)
     screen, show = _screen(console, recipe) if console.is_terminal else _log(console)
     try:
         with screen:
             progress = train_model(model, recipe, budget, show, resume=resume)
-    except KeyboardInterrupt:
-        if (model / "model_metadata.json").is_file():
-            console.print(
-                f"Interrupted. {model} holds what was learned; go on with: "
+    except (KeyboardInterrupt, RewardError):
+        if (model / METADATA).is_file():
+            print(
+                f"{model} holds what was learned; go on with: "
                 f"deepracer train --name {model.name} --resume"
             )
+        else:
+            print("Nothing was learned yet, so no model is kept.")
         raise
-    console.print(_summary(progress))
-    console.print(f"The model is in {model}. See it drive: deepracer evaluate {model.name}")
+    print(_summary(progress))
+    print(f"The model is in {model}. See it drive: deepracer evaluate {model.name}")
 
 
 def _screen(console: Console, recipe: Recipe) -> tuple[Any, Callable[[Progress], None]]:

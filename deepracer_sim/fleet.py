@@ -86,6 +86,7 @@ class Fleet:
         """What the cameras see, grey (k, h, w), of all cars or of some (k,), ascending."""
         cars = np.arange(self.n) if cars is None else cars
         parts = [world.frames(own) for world, _, _, own in self._split(cars)]
+        parts = parts or [self.worlds[0].frames(cars)]  # no cars: no frames, but of their size
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def close(self) -> None:

@@ -1,0 +1,66 @@
+"""What many tests share: a small round track, small trainings, and a driver that has learned.
+
+The heavy imports are inside, for the tests that use none of this.
+"""
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROUND = "name: round\nwidth: 0.8\nsegments:\n  - left: {radius: 1.0, angle_deg: 360}\n"
+
+
+@pytest.fixture(scope="session")
+def round_track(tmp_path_factory):
+    """The file of a track that is one circle: radius 1 m, driven counter-clockwise."""
+    path = tmp_path_factory.mktemp("tracks") / "round.yaml"
+    path.write_text(ROUND)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def three_actions():
+    """Left, straight on and right, at 1 m/s."""
+    from deepracer_agent.actions import Command, DiscreteActions, ModelMetadata
+
+    angles = [math.radians(angle) for angle in (20, 0, -20)]
+    return ModelMetadata(DiscreteActions(tuple(Command(angle, 1.0) for angle in angles)))
+
+
+@pytest.fixture(scope="session")
+def make_recipe(round_track, three_actions):
+    """A function that makes recipes for trainings of a few seconds."""
+    from deepracer_agent.hyperparameters import Hyperparameters
+    from deepracer_agent.rewards import load_reward
+    from deepracer_agent.settings import Settings
+    from deepracer_agent.train import Recipe
+
+    small = {"num_episodes_between_training": 1, "num_epochs": 1, "batch_size": 100, "lr": 1e-3}
+
+    def make(metadata=three_actions, reward="center_line", *, cars=2, seed=0, **hyperparameters):
+        return Recipe(
+            metadata,
+            Hyperparameters(**{**small, "discount_factor": 0.9, **hyperparameters}),
+            load_reward(reward),
+            Settings(tracks=(round_track,), cars=cars, seed=seed),
+        )
+
+    return make
+
+
+class Trained(NamedTuple):
+    folder: Path
+    recipe: Any
+    progress: Any
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, make_recipe):
+    """A model that has learned the round track, in 4,000 steps. Read it, but leave it as it is."""
+    from deepracer_agent.train import Budget, train
+
+    recipe = make_recipe(cars=8, num_episodes_between_training=2, num_epochs=4, loss_type="huber")
+    folder = tmp_path_factory.mktemp("models") / "learned"
+    return Trained(folder, recipe, train(folder, recipe, Budget(steps=4000), lambda progress: None))
