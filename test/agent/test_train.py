@@ -166,7 +166,10 @@ def test_sac_learns(make_recipe, model, monkeypatch):
 
 def test_learning_that_diverges_ends_and_can_go_on(make_recipe, model, monkeypatch):
     loss = DeepRacerPPO._loss
-    spoilt = lambda self, batch: loss(self, batch) * (math.inf if self._n_updates else 1.0)  # noqa: E731
+
+    def spoilt(self, batch):
+        return loss(self, batch) * (math.inf if self._n_updates else 1.0)
+
     monkeypatch.setattr(DeepRacerPPO, "_loss", spoilt)
     recipe = make_recipe()
     with pytest.raises(UserError, match="diverged"):
