@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --c
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/installed
-	$(BIN)/deepracer train --minutes 1 --name demo --overwrite --overwrite
+	$(BIN)/deepracer train --minutes 1 --name demo --overwrite
 	$(BIN)/deepracer evaluate demo --laps 5
 
 test: lint

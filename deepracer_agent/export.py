@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from deepracer_agent.observation import BLOCK, FRAME_HEIGHT, FRAME_WIDTH, SIDE, TOP
+from deepracer_agent.frame import FRAME_HEIGHT, FRAME_WIDTH
+from deepracer_agent.observation import BLOCK, SIDE, TOP
 
 OPSET = 17
 INPUT, OUTPUT = "frame", "action"

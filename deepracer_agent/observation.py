@@ -8,9 +8,8 @@ either side. The exported network contains that reduction.
 import numba
 import numpy as np
 
-from deepracer_sim.ground import Frame
+from deepracer_agent.frame import FRAME_HEIGHT, FRAME_WIDTH, Frame
 
-FRAME_WIDTH, FRAME_HEIGHT = 160, 120  # pixels, DeepRacer's input
 BLOCK = 3  # pixels; a mean of 9 whole numbers is never half-way between two
 TOP, SIDE = 12, 5  # rows and columns of the frame that are left out
 WIDTH = (FRAME_WIDTH - 2 * SIDE) // BLOCK  # 50

@@ -8,9 +8,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from deepracer_agent.actions import DiscreteActions, ModelMetadata, commands, load_metadata
-from deepracer_agent.observation import FRAME_HEIGHT, FRAME_WIDTH
+from deepracer_agent.frame import FRAME_HEIGHT, FRAME_WIDTH, Frame
 from deepracer_sim.errors import UserError
-from deepracer_sim.ground import Frame
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ def reward_function(params):
     """Pay for the speed along the track, in m/s; charge for a crash."""
     global previous_progress
     if params["steps"] == 1:  # a new episode
-        previous_progress = 0.0
+        previous_progress = params["progress"]
 
     # Percent of the lap gained in this step, as a speed along the track in m/s
     gained = params["progress"] - previous_progress

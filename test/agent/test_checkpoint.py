@@ -154,7 +154,9 @@ def test_spoilt_counters_are_refused(damaged, counters):
         read_counters(damaged(npz(counters=counters)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_a_damaged_byte_makes_no_traceback(damaged, data):
     content = bytearray(npz(counters="{}", weights=np.arange(6.0)))

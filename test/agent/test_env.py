@@ -151,9 +151,7 @@ def test_leaving_the_track_is_the_drivers_own_doing(make_fleet, three_actions):
 
 def test_turning_round_is_the_drivers_own_doing(tmp_path):
     path = tmp_path / "wide.yaml"
-    path.write_text(
-        "name: wide\nwidth: 2.4\nsegments:\n  - left: {radius: 2.0, angle_deg: 360}\n"
-    )
+    path.write_text("name: wide\nwidth: 2.4\nsegments:\n  - left: {radius: 2.0, angle_deg: 360}\n")
     statuses = []
     env = DrivingVecEnv(
         Fleet([EmbeddedWorld(load_track(str(path)), 1)]),

@@ -99,8 +99,9 @@ def test_a_car_that_is_put_back_goes_on_where_it_was(make_fleet):
     fleet = make_fleet()
     progress = []
     rules = Rules(laps=1, max_resets=3)
-    watch = lambda step: progress.append(step.verdict.progress_pct[0])  # noqa: E731
-    drive_laps(fleet, straight_on, rules, [watch])
+    drive_laps(
+        fleet, straight_on, rules, [lambda step: progress.append(step.verdict.progress_pct[0])]
+    )
     assert np.diff(progress).min() > -5.0  # it never starts anew
     assert progress[-1] > 20.0
 

@@ -98,7 +98,8 @@ def test_cars_are_spread_evenly_over_the_tracks():
 
 def test_a_car_stands_where_its_turn_is():
     spread, on_the_line = (
-        build_fleet(Settings(("oval",)), 4, round_robin=round_robin) for round_robin in (True, False)
+        build_fleet(Settings(("oval",)), 4, round_robin=round_robin)
+        for round_robin in (True, False)
     )
     assert len({*spread.worlds[0].states.x.tolist()}) > 1
     assert len({*on_the_line.worlds[0].states.x.tolist()}) == 1

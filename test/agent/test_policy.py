@@ -1,0 +1,195 @@
+"""The exported policy: equal to the network it came from, without torch, and nothing else."""
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from deepracer_agent.actions import NETWORKS, commands, load_metadata, save_metadata
+from deepracer_agent.env import DrivingVecEnv
+from deepracer_agent.export import export_onnx
+from deepracer_agent.hyperparameters import Hyperparameters
+from deepracer_agent.learner import make_learner
+from deepracer_agent.model import METADATA, POLICY
+from deepracer_agent.networks import deterministic_layers
+from deepracer_agent.observation import observe
+from deepracer_agent.policy import Policy
+from deepracer_agent.settings import Settings, build_fleet
+from deepracer_sim.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """What cars see on their way, noise, and the darkest and the brightest frame."""
+    fleet = build_fleet(Settings(), 12)
+    seen = []
+    for _ in range(3):
+        seen.append(fleet.frames())
+        fleet.step(np.tile([0.3, 2.0], (12, 1)))
+    noise = np.random.default_rng(0).integers(0, 256, (12, 120, 160), dtype=np.uint8)
+    plain = np.stack([np.full((120, 160), value, np.uint8) for value in (0, 255)])
+    return np.concatenate([*seen, noise, plain])
+
+
+@pytest.fixture(scope="module")
+def make_learned():
+    """A function that makes a learner whose outputs differ from frame to frame, as if learned."""
+
+    def make(metadata):
+        env = DrivingVecEnv(build_fleet(Settings(), 2), metadata, lambda p: np.zeros(len(p)))
+        learner = make_learner(env, metadata, Hyperparameters(), seed=0)
+        torch.manual_seed(1)
+        for layer in network(learner, metadata).modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+                torch.nn.init.kaiming_normal_(layer.weight)
+        return learner
+
+    return make
+
+
+def network(learner, metadata):
+    return deterministic_layers(
+        learner.policy, metadata.action_space == load_metadata("default").action_space
+    )
+
+
+def save(folder, learner, metadata):
+    layers = network(learner, metadata)
+    (folder / POLICY).write_bytes(export_onnx(layers))
+    save_metadata(metadata, folder / METADATA)
+    return layers
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("actions", ["default", "continuous", "sac"])
+def test_onnx_drives_as_torch_does(make_learned, frames, tmp_path, actions, name):
+    metadata = replace(load_metadata(actions), neural_network=name)
+    learner = make_learned(metadata)
+    layers = save(tmp_path, learner, metadata)
+    policy = Policy(tmp_path)
+
+    with torch.no_grad():
+        expected = layers(torch.from_numpy(observe(frames)) / 255.0).numpy()
+    found = policy._session.run(None, {"frame": frames})[0]
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert np.ptp(found, axis=0).max() > 0.1  # other frames, other outputs
+
+    taken, _ = learner.predict(observe(frames), deterministic=True)
+    if actions == "default":
+        assert len(set(taken.tolist())) > 1
+        assert found.sum(axis=1) == pytest.approx(1.0)
+        assert np.array_equal(policy.act(frames), taken)
+    assert policy.drive(frames) == pytest.approx(commands(metadata, taken), abs=1e-4)
+
+
+def test_a_trained_model_drives_within_its_action_space(trained, frames):
+    policy = Policy(trained.folder)
+    chosen = policy.drive(frames)
+    assert chosen.shape == (len(frames), 2)
+    assert set(chosen[:, 1]) == {1.0}
+    assert set(np.degrees(chosen[:, 0]).round()) <= {-20.0, 0.0, 20.0}
+    one_by_one = [policy.drive(frame[None])[0] for frame in frames]
+    assert np.array_equal(chosen, one_by_one)
+
+
+def test_the_car_needs_no_torch(trained):
+    code = """
+import sys
+import numpy as np
+from pathlib import Path
+from deepracer_agent.policy import Policy
+policy = Policy(Path(sys.argv[1]))
+print(policy.drive(np.zeros((1, 120, 160), np.uint8)).shape)
+print({"torch", "stable_baselines3", "gymnasium", "numba", "cv2"} & set(sys.modules))
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code, str(trained.folder)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.splitlines() == ["(1, 2)", "set()"]
+
+
+@pytest.fixture
+def model(trained, tmp_path):
+    """A copy of the model's two files, to be damaged."""
+    for name in (METADATA, POLICY):
+        shutil.copy(trained.folder / name, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [METADATA, POLICY])
+def test_a_missing_file_is_told(model, name):
+    (model / name).unlink()
+    with pytest.raises(UserError, match=name):
+        Policy(model)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"no ONNX at all", os.urandom(1000)])
+def test_what_is_no_onnx_file_is_told(model, content):
+    (model / POLICY).write_bytes(content)
+    with pytest.raises(UserError, match=r"policy\.onnx cannot be loaded"):
+        Policy(model)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_truncated_file_is_told(model, share):
+    size = (model / POLICY).stat().st_size
+    os.truncate(model / POLICY, int(share * size))
+    with pytest.raises(UserError, match=r"policy\.onnx cannot be loaded"):
+        Policy(model)
+
+
+@pytest.mark.parametrize("actions", ["default", "continuous"])
+def test_a_policy_of_another_model_is_told(model, actions):
+    save_metadata(load_metadata(actions), model / METADATA)
+    with pytest.raises(UserError, match="the two files are of different models"):
+        Policy(model)
+
+
+def graph(input_type, input_shape, operator, output_type, **attributes):
+    """An ONNX file with one operator between `frame` and `action` (n, 3)."""
+    frame = helper.make_tensor_value_info("frame", input_type, input_shape)
+    action = helper.make_tensor_value_info("action", output_type, ["n", 3])
+    node = helper.make_node(operator, ["frame"], ["action"], **attributes)
+    body = helper.make_graph([node], "other", [frame], [action])
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        graph(TensorProto.FLOAT, ["n", 3], "Relu", TensorProto.FLOAT),
+        graph(TensorProto.UINT8, ["n", 3], "Cast", TensorProto.FLOAT, to=TensorProto.FLOAT),
+    ],
+)
+def test_a_foreign_network_is_told(model, content):
+    (model / POLICY).write_bytes(content)
+    with pytest.raises(UserError, match="was not exported by this project"):
+        Policy(model)
+
+
+def test_weights_that_are_no_numbers_are_told(model):
+    policy = onnx.load(model / POLICY)
+    bias = policy.graph.initializer[-1]
+    bias.raw_data = np.full(3, math.nan, np.float32).tobytes()
+    onnx.save(policy, model / POLICY)
+    with pytest.raises(UserError, match="gives no finite numbers"):
+        Policy(model)
+
+
+def test_a_layer_without_an_onnx_operator_is_a_bug():
+    with pytest.raises(TypeError, match="no ONNX operator for the layer Sigmoid"):
+        export_onnx(torch.nn.Sequential(torch.nn.Sigmoid()))
