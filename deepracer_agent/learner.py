@@ -23,12 +23,17 @@ _SAC_UPDATES = 4  # per step of all cars
 def make_learner(
     env: VecEnv, metadata: ModelMetadata, hyperparameters: Hyperparameters, seed: int
 ) -> BaseAlgorithm:
-    """PPO or SAC over an environment; rewards are scaled by their own spread.
+    """PPO or SAC over an environment.
 
+    PPO's rewards are scaled by their own spread; SAC's are not, or sac_alpha would mean another
+    weight for every reward function.
     An update of PPO follows every `num_episodes_between_training` times 200 steps.
     """
     torch.manual_seed(seed)
-    scaled = VecNormalize(env, norm_obs=False, gamma=hyperparameters.discount_factor)
+    sac = metadata.training_algorithm == "sac"
+    scaled = VecNormalize(
+        env, norm_obs=False, norm_reward=not sac, gamma=hyperparameters.discount_factor
+    )
     policy: dict[str, Any] = {
         "features_extractor_class": DeepRacerNetwork,
         "features_extractor_kwargs": {"network": metadata.neural_network},
@@ -41,7 +46,7 @@ def make_learner(
         "device": "cpu",
         "policy_kwargs": policy,
     }
-    make = _sac if metadata.training_algorithm == "sac" else _ppo
+    make = _sac if sac else _ppo
     learner = make(scaled, hyperparameters, common)
     # convolutions are up to twice as fast on CPUs with the channels innermost
     learner.policy.to(memory_format=torch.channels_last)
@@ -72,7 +77,6 @@ def _ppo(
 def _sac(
     env: VecNormalize, hyperparameters: Hyperparameters, common: dict[str, Any]
 ) -> BaseAlgorithm:
-    common["policy_kwargs"]["share_features_extractor"] = True
     learner = SAC(
         "CnnPolicy",
         env,

@@ -170,7 +170,7 @@ class _Training(BaseCallback):
     def rescue(self) -> None:
         """Keep what was learned when a training breaks off; before the first update, nothing."""
         try:
-            if self._learner._n_updates > 0:
+            if self._has_learned():
                 self._save()
         finally:
             if not (self._folder / METADATA).is_file():  # which is written last
@@ -180,6 +180,10 @@ class _Training(BaseCallback):
         """Close the worlds."""
         self._learner.get_env().close()
         self._judged.close()
+
+    def _has_learned(self) -> bool:
+        """Whether there was an update in this session."""
+        return bool(self._learner._n_updates > 0)
 
     def _listen(
         self,
@@ -197,7 +201,7 @@ class _Training(BaseCallback):
         """Between updates: judge the driver and save, now and then."""
         if self._recorder.steps - self._judged_at >= _JUDGE_EVERY:
             self._judge()
-        if time.monotonic() - self._saved > _CHECKPOINT_EVERY:
+        if self._has_learned() and time.monotonic() - self._saved > _CHECKPOINT_EVERY:
             self._save()
 
     def _on_step(self) -> bool:

@@ -30,7 +30,7 @@ def list_() -> None:
             table.add_row(*summarise(folder).row())
         except UserError as error:
             damages.append(error)
-            table.add_row(folder.name, "damaged: see below")
+            table.add_row(folder.name, "(damaged)")
     Console(markup=False).print(table)
     for damage in damages:
         print(damage)
