@@ -1,35 +1,63 @@
-"""Signals: a training ends by Ctrl-C and SIGTERM alike, and saves undisturbed."""
+"""Signals: Ctrl-C and SIGTERM end a training for certain, and saving is left undisturbed."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from deepracer_sim.errors import UserError
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end what runs in here as Ctrl-C does, by KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's business
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C and SIGTERM end what runs in here by KeyboardInterrupt.
+
+    Python drops an exception that comes while it clears an object away, and a half-done import
+    may turn it into another one. So call what is yielded now and then: it raises
+    KeyboardInterrupt if it was asked for; other errors become one then, but for UserError.
+    """
+    asked = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    with _handled_by(interrupt):
+        try:
+            yield check
+        except UserError:
+            raise
+        except Exception as error:
+            if asked:
+                raise KeyboardInterrupt from error
+            raise
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let nothing but SIGKILL break into saving."""
-    if threading.current_thread() is not threading.main_thread():
+    with _handled_by(signal.SIG_IGN):
         yield
+
+
+@contextmanager
+def _handled_by(handler: Any) -> Iterator[None]:
+    """Handle both signals otherwise for a while, but for those that are ignored, as by nohup."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
         return
-    before = {
-        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

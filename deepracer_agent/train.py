@@ -24,7 +24,7 @@ from deepracer_agent.env import DrivingVecEnv
 from deepracer_agent.evaluate import drive_episodes
 from deepracer_agent.export import export_onnx
 from deepracer_agent.hyperparameters import Hyperparameters, save_hyperparameters
-from deepracer_agent.interrupts import terminable, uninterrupted
+from deepracer_agent.interrupts import interruptible, uninterrupted
 from deepracer_agent.learner import make_learner
 from deepracer_agent.model import CHECKPOINT, HYPERPARAMETERS, METADATA, POLICY, REWARD
 from deepracer_agent.networks import deterministic_layers
@@ -89,8 +89,8 @@ def train(
     Ctrl-C and SIGTERM end it by KeyboardInterrupt. What was learned is kept then, and also when
     the reward function fails. Raises UserError for a user's mistake and a disk that refuses.
     """
-    with terminable():
-        training = _Training(model, recipe, budget, report, resume)
+    with interruptible() as check:
+        training = _Training(model, recipe, budget, report, resume, check)
         try:
             training.run()
         except BaseException:
@@ -112,12 +112,14 @@ class _Training(BaseCallback):
         budget: Budget,
         report: Callable[[Progress], None],
         resume: bool,
+        check: Callable[[], None],
     ) -> None:
         super().__init__()
         self._folder = folder
         self._recipe = recipe
         self._budget = budget
         self._report = report
+        self._check_interrupt = check
         settings, hyperparameters = recipe.settings, recipe.hyperparameters
         fleet = build_fleet(settings, settings.cars)
         env = DrivingVecEnv(fleet, recipe.metadata, recipe.reward, self._listen)
@@ -206,6 +208,7 @@ class _Training(BaseCallback):
 
     def _on_step(self) -> bool:
         """Go on while there is budget left."""
+        self._check_interrupt()
         now = time.monotonic()
         if now - self._reported > _REPORT_EVERY:
             self._reported = now

@@ -10,14 +10,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numba
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from deepracer_sim.config import check_mapping, check_numbers, read_mapping
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 from deepracer_sim.ground import Frame, Ground, grey
@@ -84,39 +84,15 @@ def load_camera(
     for name, size in (("width", width), ("height", height)):
         if not 1 <= size <= _LARGEST:
             raise UserError(f"The camera's {name} must be 1 to {_LARGEST} pixels, found {size}.")
-    presets = _read(path)
+    presets = read_mapping(path)
     if preset not in presets:
         known = ", ".join(map(str, presets))
         raise UserError(f"{path}: no camera preset {preset!r}. Choose one of: {known}.")
-    values = _check(presets[preset], f"{path}, camera preset {preset}")
+    where = f"{path}, camera preset {preset}"
+    values = check_mapping(presets[preset], where)
+    check_numbers(values, _RANGES, where)
     pitch, fov = (math.radians(values[key]) for key in ("pitch_deg", "horizontal_fov_deg"))
     return Camera(values["x"], values["z"], pitch, fov, width, height)
-
-
-def _read(path: Path) -> dict[Any, Any]:
-    """Return the presets by name."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a YAML file: {error}") from error
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: expected camera presets by name, found {data!r}.")
-    return data
-
-
-def _check(values: Any, where: str) -> dict[str, float]:
-    """Return the values of a preset if they are those of _RANGES, each a number in its range."""
-    if not isinstance(values, dict) or values.keys() != _RANGES.keys():
-        raise UserError(f"{where}: expected exactly {', '.join(_RANGES)}; found {values!r}.")
-    for key, (low, high) in _RANGES.items():
-        value = values[key]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"{where}, {key}: expected a number, found {value!r}.")
-        if not low <= value <= high:  # also catches nan
-            raise UserError(f"{where}, {key}: must be from {low:g} to {high:g}, found {value}.")
-    return values
 
 
 class Pyramid(NamedTuple):

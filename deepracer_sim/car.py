@@ -6,13 +6,13 @@ Equations, parameters and how they were identified: docs/car_model.md.
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from deepracer_sim.config import check_mapping, check_numbers, read_mapping
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 
@@ -226,47 +226,16 @@ def load_car(profile: str = "aws_sim", path: Path | None = None) -> CarParameter
     with a value of the wrong type or out of range.
     """
     path = path or share_directory() / "config" / "car.yaml"
-    data = _read(path)
-    profiles = _mapping(data.get("profiles"), "profiles", path)
+    data = read_mapping(path)
+    profiles = check_mapping(data.get("profiles"), f"{path}, profiles")
     if profile not in profiles:
         known = ", ".join(map(str, profiles))
         raise UserError(f"{path}: no car profile {profile!r}. Choose one of: {known}.")
-    values = _mapping(data.get("common"), "common", path) | _mapping(
-        profiles[profile], f"profiles: {profile}", path
-    )
-    _check(values, profile, path)
+    where = f"{path}, car profile {profile}"
+    values = check_mapping(data.get("common"), f"{path}, common")
+    values = values | check_mapping(profiles[profile], where)
+    check_numbers(values, _RANGES, where)
     return CarParameters(**{key.removesuffix("_deg"): _si(key, values[key]) for key in _RANGES})
-
-
-def _read(path: Path) -> dict[Any, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a YAML file: {error}") from error
-    return _mapping(data, "the file", path)
-
-
-def _mapping(data: Any, where: str, path: Path) -> dict[Any, Any]:
-    if not isinstance(data, dict):
-        raise UserError(f"{path}, {where}: expected keys with values, found {data!r}.")
-    return data
-
-
-def _check(values: dict[Any, Any], profile: str, path: Path) -> None:
-    """Raise UserError unless the values are exactly the keys of _RANGES, each in its range."""
-    for key in values.keys() - _RANGES.keys():
-        raise UserError(f"{path}: unknown key {key!r}. Known: {', '.join(_RANGES)}.")
-    for key, (low, high) in _RANGES.items():
-        place = f"{path}, car profile {profile}, {key}"
-        if key not in values:
-            raise UserError(f"{place}: is missing; give it in common or in the profile.")
-        value = values[key]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"{place}: expected a number, found {value!r}.")
-        if not low <= value <= high:  # also catches nan
-            raise UserError(f"{place}: must be from {low:g} to {high:g}, found {value}.")
 
 
 def _si(key: str, value: float) -> float:

@@ -3,13 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from deepracer_agent import reward_file
 from deepracer_agent.rewards import (
-    LIMIT,
-    RewardError,
     load_reward,
     reward_params,
 )

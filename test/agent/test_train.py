@@ -322,6 +322,45 @@ def test_a_signal_ends_a_training_and_keeps_what_was_learned(
     assert check_consistent(model, recipe).steps == steps + UPDATE
 
 
+def swallow(progress):
+    """Lose an interrupt as a destructor loses one."""
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def turn_into_another(progress):
+    """Lose an interrupt as a half-done import loses one."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise AttributeError from None
+
+
+@pytest.mark.parametrize("report", [swallow, turn_into_another])
+def test_an_interrupt_is_never_lost(make_recipe, model, monkeypatch, report):
+    monkeypatch.setattr(training, "_REPORT_EVERY", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, make_recipe(), Budget(steps=UPDATE), report)
+    assert not model.exists()
+
+
+def test_a_bug_stays_a_bug(make_recipe, model, monkeypatch):
+    monkeypatch.setattr(training, "_REPORT_EVERY", 0.0)
+    with pytest.raises(ZeroDivisionError):
+        train(model, make_recipe(), Budget(steps=UPDATE), lambda progress: 1 / 0)
+
+
+def test_signals_that_are_ignored_stay_ignored(make_recipe, model, monkeypatch):
+    """As under nohup."""
+    monkeypatch.setattr(training, "_REPORT_EVERY", 0.0)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        end = train(model, make_recipe(), Budget(steps=8), lambda _: signal.raise_signal(15))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert end.steps == 8
+
+
 def test_before_the_first_update_nothing_is_kept(make_recipe, model, monkeypatch):
     monkeypatch.setattr(training, "_REPORT_EVERY", 0.0)
 

@@ -360,7 +360,7 @@ def test_bad_values_are_refused_by_name(tmp_path, value, message):
         (lambda d: d["common"].update(wings=2), "unknown key 'wings'"),
         (lambda d: d["common"].pop("wheelbase"), "wheelbase: is missing"),
         (lambda d: d["profiles"]["aws_sim"].pop("delay"), "delay: is missing"),
-        (lambda d: d["profiles"].update(aws_sim=3), "profiles: aws_sim: expected keys"),
+        (lambda d: d["profiles"].update(aws_sim=3), "car profile aws_sim: expected keys"),
         (lambda d: d.pop("profiles"), "profiles: expected keys"),
         (lambda d: d.pop("common"), "common: expected keys"),
     ],
