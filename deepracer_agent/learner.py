@@ -29,7 +29,6 @@ def make_learner(
     weight for every reward function.
     An update of PPO follows every `num_episodes_between_training` times 200 steps.
     """
-    torch.manual_seed(seed)
     sac = metadata.training_algorithm == "sac"
     scaled = VecNormalize(
         env, norm_obs=False, norm_reward=not sac, gamma=hyperparameters.discount_factor

@@ -188,10 +188,13 @@ class Renderer:
         """Frames (n, h, w, 3), in colour."""
         style = self._style
         channels = [
-            self._render(plane, poses, light, wall, sky)
+            self._render(plane, poses, light, wall, sky).reshape(-1, self.camera.width)
             for plane, wall, sky in zip(self._colours, style.wall, style.sky, strict=True)
         ]
-        return np.stack(channels, axis=-1)
+        frames = np.empty((len(poses), self.camera.height, self.camera.width, 3), np.uint8)
+        if len(poses):
+            cv2.merge(channels, frames.reshape(-1, self.camera.width, 3))
+        return frames
 
     def _render(
         self, plane: Pyramid, poses: Array, light: Array | None, wall: int, sky: int

@@ -4,6 +4,10 @@ The heavy imports are inside, for the tests that use none of this.
 """
 
 import math
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +52,40 @@ def make_recipe(round_track, three_actions):
         )
 
     return make
+
+
+@pytest.fixture
+def start_training(tmp_path):
+    """A function that runs `deepracer train` in tmp_path, as a process of its own.
+
+    It saves after every update, and the function returns when `until` holds.
+    """
+    code = (
+        "import deepracer_agent.train as t; t._CHECKPOINT_EVERY = 0.0; "
+        "from deepracer_cli.main import main; main()"
+    )
+    started = []
+
+    def start(*options, until):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "train", *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        while not until():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.02)
+                pytest.fail(process.stderr.read())
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 class Trained(NamedTuple):

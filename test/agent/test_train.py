@@ -5,8 +5,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -405,35 +403,24 @@ def test_a_reward_that_fails_early_leaves_nothing(make_recipe, model, tmp_path):
     assert not model.exists()
 
 
-def test_sigkill_leaves_what_the_last_checkpoint_holds(make_recipe, tmp_path, round_track):
+def test_sigkill_leaves_what_the_last_checkpoint_holds(
+    make_recipe, tmp_path, round_track, start_training
+):
     """The command itself, saving after every update, killed in the middle of the work."""
     recipe = make_recipe()
     model = tmp_path / "models" / "m"
     run(tmp_path / "given", recipe, 8)
-    code = (
-        "import deepracer_agent.train as t; t._CHECKPOINT_EVERY = 0.0; "
-        "from deepracer_cli.main import main; main()"
-    )
-    given = ("--actions", "given/model_metadata.json", "--hyperparameters")
-    options = [*given, "given/hyperparameters.json", "--cars", "2", "--track", round_track]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "train", "--name", "m", "--steps", "10000000", *options],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    saved = 0
-    while saved < 3 * UPDATE:
+    options = ["--actions", "given/model_metadata.json", "--cars", "2", "--track", round_track]
+    more = ["--hyperparameters", "given/hyperparameters.json", "--name", "m", "--minutes", "9"]
+
+    def saved_thrice():
         with suppress(UserError):  # there is no checkpoint yet
-            saved = read_counters(model / "checkpoint").steps
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.02)
-            pytest.fail(process.stderr.read().decode())
+            return read_counters(model / "checkpoint").steps >= 3 * UPDATE
+
+    process = start_training(*options, *more, until=saved_thrice)
     process.kill()
     process.communicate()
     before = read_counters(model / "checkpoint")
-    assert before.steps >= saved
     run(model, recipe, UPDATE, resume=True)
     assert check_consistent(model, recipe).steps == before.steps + UPDATE
 

@@ -1,12 +1,7 @@
 """`deepracer train`: options, what it says, and how it ends."""
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from contextlib import suppress
-from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -20,8 +15,6 @@ from deepracer_agent.rewards import DEFAULT_REWARD
 from deepracer_agent.settings import LARGEST_SEED, MOST_CARS, Settings, load_settings
 from deepracer_cli.main import app
 from deepracer_sim.errors import UserError
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -199,27 +192,14 @@ def test_ctrl_c_before_the_first_update_leaves_nothing(small, tmp_path):
     assert not (tmp_path / "models" / "m").exists()
 
 
-def test_ctrl_c_ends_the_command_and_keeps_the_model(small, tmp_path):
+def test_ctrl_c_ends_the_command_and_keeps_the_model(small, tmp_path, start_training):
     """The real command, interrupted by the real signal as soon as it has learned something."""
-    code = (
-        "import deepracer_agent.train as t; t._CHECKPOINT_EVERY = 0.0; "
-        "from deepracer_cli.main import main; main()"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "train", "--name", "m", *small],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not (tmp_path / "models" / "m" / "model_metadata.json").is_file():
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.05)
-            pytest.fail(process.stderr.read())
+    model = tmp_path / "models" / "m"
+    until = (model / "model_metadata.json").is_file
+    process = start_training("--name", "m", *small, until=until)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()
     assert process.returncode == 130
     assert errors == "Interrupted.\n"
     assert "go on with: deepracer train --name m --resume" in output
-    assert read_counters(tmp_path / "models" / "m" / "checkpoint").steps > 0
+    assert read_counters(model / "checkpoint").steps > 0
