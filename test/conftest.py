@@ -43,7 +43,7 @@ def make_recipe(round_track, three_actions):
 
     small = {"num_episodes_between_training": 1, "num_epochs": 1, "batch_size": 100, "lr": 1e-3}
 
-    def make(metadata=three_actions, reward="center_line", *, cars=2, seed=0, **hyperparameters):
+    def make(metadata=three_actions, reward="center_line", *, cars=4, seed=0, **hyperparameters):
         return Recipe(
             metadata,
             Hyperparameters(**{**small, "discount_factor": 0.9, **hyperparameters}),

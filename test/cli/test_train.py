@@ -25,7 +25,7 @@ def small(tmp_path, monkeypatch, make_recipe, round_track):
     save_metadata(recipe.metadata, tmp_path / "actions.json")
     save_hyperparameters(recipe.hyperparameters, tmp_path / "hyperparameters.json")
     files = ["--actions", "actions.json", "--hyperparameters", "hyperparameters.json"]
-    return [*files, "--cars", "2", "--track", round_track]
+    return [*files, "--cars", "4", "--track", round_track]
 
 
 def train(*options, code=0):
@@ -132,9 +132,9 @@ def test_a_training_from_beginning_to_end(small, tmp_path):
 
 
 def test_what_is_given_anew_replaces_what_the_model_was_trained_with(learned):
-    train("--resume", "--steps", 8, "--cars", 4, "--reward", "progress", "--clockwise")
+    train("--resume", "--steps", 8, "--cars", 3, "--reward", "progress", "--clockwise")
     settings = load_settings(learned / "checkpoint")
-    assert (settings.cars, settings.clockwise) == (4, True)
+    assert (settings.cars, settings.clockwise) == (3, True)
     assert "Get on" in (learned / "reward_function.py").read_text()
 
 
@@ -170,7 +170,7 @@ def test_what_a_killed_training_left_can_be_overwritten(small, tmp_path):
 
 
 def test_a_reward_that_fails_late_is_told_and_the_model_kept(small, tmp_path):
-    mine = reward(tmp_path, "return 1.0 if n < 150 else None")
+    mine = reward(tmp_path, "return 1.0 if n < 75 else None")
     result = train("--steps", 10**6, "--name", "m", "--reward", mine, *small, code=1)
     assert f"{mine}, line 2: reward_function returned None" in str(result.exception)
     assert "models/m holds what was learned" in result.output
@@ -186,7 +186,7 @@ def test_a_reward_that_fails_early_is_told_and_nothing_kept(small, tmp_path):
 
 
 def test_ctrl_c_before_the_first_update_leaves_nothing(small, tmp_path):
-    mine = reward(tmp_path, "if n == 50: raise KeyboardInterrupt\n    return 1.0")
+    mine = reward(tmp_path, "if n == 30: raise KeyboardInterrupt\n    return 1.0")
     result = train("--name", "m", "--reward", mine, *small, code=130)
     assert "no model is kept" in result.output
     assert not (tmp_path / "models" / "m").exists()
