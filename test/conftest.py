@@ -5,6 +5,7 @@ The heavy imports are inside, for the tests that use none of this.
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,6 +15,13 @@ from typing import Any, NamedTuple
 import pytest
 
 ROUND = "name: round\nwidth: 0.8\nsegments:\n  - left: {radius: 1.0, angle_deg: 360}\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_are_heard():
+    """A shell lets what it starts in the background ignore Ctrl-C; the tests send it themselves."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
