@@ -93,7 +93,7 @@ def train(
         training = _Training(model, recipe, budget, report, resume, check)
         try:
             training.run()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: whatever ends it, what was learned is kept
             with uninterrupted():
                 training.rescue()
             raise

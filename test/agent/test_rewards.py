@@ -3,8 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from deepracer_agent import reward_file
 from deepracer_agent.rewards import (
+    LIMIT,
+    RewardError,
     load_reward,
     reward_params,
 )
@@ -153,3 +158,131 @@ def test_speed_pays_less_near_the_edge():
 @pytest.mark.parametrize(("name", "cost"), [("progress", 1.0), ("speed", 10.0)])
 def test_leaving_the_track_does_not_pay(name, cost):
     assert drive(load_reward(name), [1.0, 1.0], is_offtrack=True) == [-cost, -cost]
+
+
+# Calling
+
+
+def test_each_car_has_its_own_globals(write):
+    path = write(
+        "calls = 0\n"
+        "def reward_function(params):\n"
+        "    global calls\n"
+        "    calls += 1\n"
+        "    return calls\n"
+    )
+    reward = load_reward(path)
+    assert reward(some_params(3)).tolist() == [1.0, 1.0, 1.0]
+    assert reward(some_params(3)).tolist() == [2.0, 2.0, 2.0]
+    assert load_reward(path)(some_params(1)).tolist() == [1.0]
+
+
+def test_the_signature_of_2018(write):
+    path = write(
+        "seen = []\n"
+        f"def reward_function({POSITIONAL}):\n"
+        f"    seen.append(({POSITIONAL}))\n"
+        "    return seen and 0.5\n"
+    )
+    reward = load_reward(path)
+    assert reward(some_params(speed=2.0, steering=-np.radians(15.0))).tolist() == [0.5]
+    values = reward._functions[0].call.__closure__  # the user's module is behind the adapter
+    function = next(c.cell_contents for c in values if hasattr(c.cell_contents, "__globals__"))
+    seen = dict(zip(POSITIONAL.split(", "), function.__globals__["seen"][0], strict=True))
+    assert seen["on_track"] is True
+    assert (seen["x"], seen["y"]) == pytest.approx((RADIUS, FRONT))
+    assert seen["car_orientation"] == pytest.approx(0.5 * np.pi)
+    assert seen["progress"] == pytest.approx(FRONT / TRACK.length, rel=0.01)
+    assert (seen["throttle"], seen["steering"]) == pytest.approx((0.5, -0.5))
+    assert seen["track_width"] == pytest.approx(2.0 * HALF)
+    assert seen["closest_waypoint"] == 1  # 0.25 m apart, 0.14 m ahead of the first
+    x, y, yaw = seen["waypoints"][0]
+    step = 2.0 * np.pi / 50
+    assert (x, y, yaw) == pytest.approx((RADIUS, 0.0, 0.5 * np.pi + 0.5 * step))
+    assert len(seen["waypoints"]) == 51
+    assert seen["waypoints"][-1] == seen["waypoints"][0]
+
+
+@given(st.floats(-180.0, 180.0), st.floats(-1.0, 9.0), st.floats(-90.0, 90.0), st.integers(0, 49))
+@settings(deadline=None)
+def test_arguments_of_2018_stay_in_range(heading, speed, steering, behind):
+    got = []
+    call = reward_file._positional(lambda *arguments: got.append(arguments))
+    params = some_params()[0]
+    params |= {"heading": heading, "speed": speed, "steering_angle": steering}
+    params["closest_waypoints"] = [behind, behind + 1]
+    call(params)
+    seen = dict(zip(POSITIONAL.split(", "), got[0], strict=True))
+    assert abs(seen["car_orientation"]) <= np.pi
+    assert 0.0 <= seen["throttle"] <= 1.0
+    assert -1.0 <= seen["steering"] <= 1.0
+    assert seen["closest_waypoint"] in (behind, (behind + 1) % 50)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [("True", 1.0), ("7", 7.0), ("-1e5", -1e5), ("np.float32(0.5)", 0.5), ("np.int64(3)", 3.0),
+     ("np.bool_(False)", 0.0)],
+)  # fmt: skip
+def test_results_that_are_numbers(write, result, expected):
+    path = write(f"import numpy as np\ndef reward_function(params):\n    return {result}\n")
+    assert load_reward(path)(some_params()).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [("float('nan')", "nan"), ("float('inf')", "inf"), ("-float('inf')", "-inf"),
+     ("'1.0'", "str"), ("None", "return"), ("[1.0]", "list"), ("1 + 0j", "complex"),
+     ("1.1e5", "within"), ("-10 ** 5000", "within"), ("'x' * 10 ** 6", "str")],
+)  # fmt: skip
+def test_results_that_are_refused(write, result, said):
+    path = write(f"x = 1\ndef reward_function(params):\n    return {result}\n")
+    with pytest.raises(RewardError, match=said) as error:
+        load_reward(path)(some_params())
+    message = str(error.value)
+    assert f"{path}, line 2: reward_function returned" in message
+    assert "step 1" in message
+    assert "progress 1.1" in message
+    assert len(message) < 1000
+
+
+def test_numbers_just_out_of_range_are_refused(write):
+    path = write("def reward_function(params):\n    return params['reward']\n")
+    for value in (LIMIT, -LIMIT):
+        assert load_reward(path)([some_params()[0] | {"reward": value}]).tolist() == [value]
+        with pytest.raises(RewardError):
+            load_reward(path)([some_params()[0] | {"reward": np.nextafter(value, 2 * value)}])
+
+
+def test_an_exception_on_a_later_step_shows_the_users_line(write):
+    path = write(
+        "import json\n"
+        "def reward_function(params):\n"
+        "    if params['steps'] == 500:\n"
+        "        return json.loads('{')\n"
+        "    return 1.0\n"
+    )
+    reward = load_reward(path)
+    assert reward([some_params()[0] | {"steps": 499}]).tolist() == [1.0]
+    with pytest.raises(RewardError) as error:
+        reward([some_params()[0] | {"steps": 500}])
+    assert f"{path}, line 4: JSONDecodeError" in str(error.value)
+    assert "return json.loads('{')" in str(error.value)
+    assert "step 500" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["params.clear(); 1 / 0", "params['x'] = []; 1 / 0", "raise SystemExit", "raise KeyError('x')",
+     "assert False", "return params['no_such_key']"],
+)  # fmt: skip
+def test_exceptions_whatever_the_function_did_before(write, body):
+    path = write(f"def reward_function(params):\n    {body}\n")
+    with pytest.raises(RewardError, match="line 2: "):
+        load_reward(path)(some_params())
+
+
+def test_ctrl_c_is_not_taken_for_the_users_mistake(write):
+    path = write("def reward_function(params):\n    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        load_reward(path)(some_params())
