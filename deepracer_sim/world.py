@@ -6,7 +6,7 @@ Training, evaluation and races are written against `World` and cannot tell which
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepracer_sim.camera import Camera, Renderer, load_camera
 from deepracer_sim.car import CarParameters, Cars, CarStates, load_car
@@ -18,7 +18,11 @@ Indices = NDArray[np.int64]
 
 
 class World(Protocol):
-    """What simulates. One step is one control period, 1/15 s."""
+    """What simulates. One step is one control period, 1/15 s.
+
+    Poses, commands and states are rounded to single precision, which is what messages carry: so a
+    world is the same, bit by bit, in this process and behind topics.
+    """
 
     track: Track
     car: CarParameters
@@ -45,6 +49,11 @@ class World(Protocol):
         """Give back what the world holds; it is not used afterwards."""
 
 
+def single(values: ArrayLike) -> Array:
+    """Round to single precision; the result has double precision again."""
+    return np.asarray(values, np.float32).astype(np.float64)
+
+
 class EmbeddedWorld:
     """The world that runs inside this process: single-track cars, rendered cameras.
 
@@ -69,16 +78,17 @@ class EmbeddedWorld:
 
     def reset(self, cars: Indices, poses: Array) -> None:
         """Put some cars (k,) at rest at poses (k, 3)."""
-        self._cars.reset(cars, poses)
+        self._cars.reset(cars, single(poses))
 
     def step(self, commands: Array) -> CarStates:
         """Advance all cars by one control period under commands (n, 2)."""
-        return self._cars.step(commands)
+        self._cars.step(single(commands))
+        return self.states
 
     @property
     def states(self) -> CarStates:
         """The present states, (n,) each."""
-        return self._cars.state
+        return CarStates(*single(self._cars.state))
 
     def frames(self, cars: Indices | None = None) -> Frame:
         """Grey frames (k, h, w) of all cars, or of some (k,)."""
@@ -92,5 +102,5 @@ class EmbeddedWorld:
         """Nothing to give back."""
 
     def _poses(self, cars: Indices | None) -> Array:
-        poses = np.stack(self.states[:3], axis=-1)
+        poses = np.stack(self._cars.state[:3], axis=-1)
         return poses if cars is None else poses[cars]

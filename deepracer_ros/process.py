@@ -1,0 +1,87 @@
+"""How a node's process begins and ends."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from deepracer_sim.errors import UserError
+from deepracer_sim.files import share_directory
+
+_LARGEST_DOMAIN = 232  # beyond it the ports of DDS exceed 65535
+
+
+def run(module: str) -> None:
+    """Import a node's module and call its main(); a user's mistake ends it with one line."""
+    try:
+        check_environment()
+        importlib.import_module(module).main()
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
+
+def check_environment() -> None:
+    """Raise UserError where ROS 2 is missing, or cannot start in this environment."""
+    try:
+        importlib.import_module("rclpy")
+    except ImportError as error:
+        raise UserError(
+            f"ROS 2 was not found ({error}). Install it from PyPI: "
+            "pip install 'deepracer_ros[ros]'; or source your ROS 2: "
+            ". /opt/ros/DISTRIBUTION/setup.bash"
+        ) from error
+    domain = os.environ.get("ROS_DOMAIN_ID", "") or "0"
+    if not domain.isdecimal() or int(domain) > _LARGEST_DOMAIN:
+        raise UserError(
+            f"The environment variable ROS_DOMAIN_ID is {domain!r}; "
+            f"it must be a whole number from 0 to {_LARGEST_DOMAIN}."
+        )
+    if not any(os.environ.get(name) for name in ("HOME", "ROS_HOME", "ROS_LOG_DIR")):
+        raise UserError(
+            "The environment variable HOME is not set, so ROS has no folder for its logs. "
+            "Set HOME, or ROS_LOG_DIR to a folder that can be written to."
+        )
+
+
+def large_messages() -> None:
+    """Let messages of megabytes go through shared memory in one piece, before ROS is up.
+
+    The default is pieces of 64 kB over the loopback network, at a tenth of the speed. Other
+    middlewares than Fast DDS do not read the file.
+    """
+    path = share_directory() / "config" / "fastdds.xml"
+    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(path))
+
+
+@contextmanager
+def started(args: list[str] | None = None) -> Iterator[None]:
+    """ROS is up inside. Ctrl-C and SIGTERM end it quietly."""
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    rclpy.init(args=args)
+    try:
+        yield
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # how ROS processes are asked to end
+    finally:
+        rclpy.try_shutdown()
+
+
+def spin(make: Callable[[], Any]) -> None:
+    """Make a node, or several, and serve them until the process is asked to end."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    with started():
+        made = make()
+        nodes = list(made) if isinstance(made, Iterable) else [made]
+        executor = SingleThreadedExecutor()
+        for node in nodes:
+            executor.add_node(node)
+        try:
+            executor.spin()
+        finally:
+            for node in nodes:
+                node.destroy_node()

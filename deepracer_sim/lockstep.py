@@ -1,0 +1,89 @@
+"""Lockstep: a world that takes a step, or puts cars back, only when it is asked to.
+
+A request carries who asks (`client`), its own running number and the life of the world that it
+believes to talk to (`session`). The same request again is given the same answer, and nothing moves
+twice. A request to an earlier life of the world is only told of the present one.
+"""
+
+import random
+from typing import NamedTuple
+
+import numpy as np
+
+from deepracer_sim.car import CarStates
+from deepracer_sim.ground import Frame
+from deepracer_sim.world import Array, Indices, World
+
+COMMANDS = "steering_angle,speed"  # columns of a step: rad, m/s
+POSES = "car,x,y,yaw"  # columns of a reset: number, m, m, rad
+STATES = ",".join(CarStates._fields)
+LARGEST_ID = 2**24 - 1
+
+
+class Header(NamedTuple):
+    """Says which request this is, or answers."""
+
+    session: int
+    client: int
+    number: int
+
+
+class Request(NamedTuple):
+    """What a client asks for: a step of all cars (columns COMMANDS), or a reset (POSES)."""
+
+    header: Header
+    columns: str
+    values: Array
+
+
+class Answer(NamedTuple):
+    """How it is now."""
+
+    header: Header
+    states: Array  # (n, 7)
+    frames: Frame | None  # (k, h, w) of the cars that were asked for; None if nothing was done
+
+
+def new_id() -> int:
+    """A number that no other client, or life of a world, has: random, above 0."""
+    return random.SystemRandom().randint(1, LARGEST_ID)
+
+
+class Lockstep:
+    """Answers requests with a world."""
+
+    def __init__(self, world: World) -> None:
+        """Serve a world; its life begins now."""
+        self.session = new_id()
+        self.steps = 0  # taken
+        self._world = world
+        self._last: Answer | None = None
+
+    def answer(self, request: Request) -> Answer:
+        """Do what is asked, once. Raises ValueError for a request that makes no sense."""
+        header = request.header
+        if header.session != self.session:
+            return Answer(header._replace(session=self.session), self._states(), None)
+        if self._last is None or self._last.header != header:
+            cars = self._do(request.columns, request.values)
+            self._last = Answer(header, self._states(), self._world.frames(cars))
+        return self._last
+
+    def _do(self, columns: str, values: Array) -> Indices | None:
+        """Move the cars; return which were moved, None for all."""
+        if not np.isfinite(values).all():
+            raise ValueError("numbers must be finite")
+        if columns == COMMANDS:
+            self._world.step(values)
+            self.steps += 1
+            return None
+        if columns != POSES or values.shape[1:] != (4,):
+            raise ValueError(f"the columns are {columns!r}; known are {COMMANDS!r} and {POSES!r}")
+        cars = values[:, 0].astype(np.int64)
+        if not np.isin(cars, np.arange(self._world.n)).all():
+            raise ValueError(f"there are {self._world.n} cars, asked for are {cars}")
+        self._world.reset(cars, values[:, 1:])
+        return cars
+
+    def _states(self) -> Array:
+        return np.stack(self._world.states, axis=-1)

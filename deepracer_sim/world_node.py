@@ -1,0 +1,81 @@
+"""The node `world`: a simulated world on topics, in real time or in lockstep with a trainer.
+
+Its process holds the nodes `car` and `camera`, too: they stand apart in the graph, as the parts of
+a physical car do.
+"""
+
+from collections.abc import Callable
+
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from deepracer_ros.diagnostics import report_diagnostics
+from deepracer_ros.parameters import parameter
+from deepracer_ros.process import large_messages, started
+from deepracer_sim.camera import Camera, load_camera
+from deepracer_sim.car import CarParameters, load_car
+from deepracer_sim.errors import UserError
+from deepracer_sim.race import Race
+from deepracer_sim.ros_lockstep import LockstepServer
+from deepracer_sim.ros_real_time import RealTime
+from deepracer_sim.ros_stage import Stage
+from deepracer_sim.track import Track
+from deepracer_sim.track_files import resolve_tracks
+from deepracer_sim.world import EmbeddedWorld, World
+
+WORLDS: dict[str, Callable[[Track, int, CarParameters, Camera], World]] = {
+    "embedded": EmbeddedWorld,
+}
+
+
+def main() -> None:
+    """Serve a world until the process is asked to end."""
+    large_messages()
+    with started():
+        node = Node("world")
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        lockstep = parameter(node, "lockstep", False, "Move when a trainer says so, not in time.")
+        cars = parameter(node, "cars", 32, "Cars, in lockstep.", low=1, high=1024)
+        world = make_world(node, cars if lockstep else 1)
+        try:
+            serve(node, executor, world, lockstep)
+        finally:
+            world.close()
+
+
+def make_world(node: Node, cars: int) -> World:
+    """Make the world that the parameters describe. Raises UserError."""
+    name = parameter(node, "world", "embedded", f"What simulates: {', '.join(WORLDS)}.")
+    track = parameter(
+        node, "track", "reinvent_2018", "Shipped track, .yaml or .npy file, or random:1."
+    )
+    seed = parameter(node, "seed", 0, "Of a generated track.", low=0)
+    car = parameter(node, "car", "aws_sim", "Car profile of config/car.yaml.")
+    camera = parameter(node, "camera", "aws_sim", "Camera preset of config/camera.yaml.")
+    if name not in WORLDS:
+        raise UserError(f"There is no world {name!r}. Choose one of: {', '.join(WORLDS)}.")
+    tracks = resolve_tracks([track], seed)
+    if len(tracks) != 1:
+        raise UserError(f"The track {track!r} is {len(tracks)} tracks; a world has one.")
+    return WORLDS[name](tracks[0], cars, load_car(car), load_camera(camera))
+
+
+def serve(node: Node, executor: SingleThreadedExecutor, world: World, lockstep: bool) -> None:
+    """Put a world on topics, in lockstep or in real time."""
+    compressed = parameter(node, "compressed", False, "Publish JPEG images, too.")
+    rtf = parameter(
+        node, "rtf", 1.0, "Simulated seconds per second, in real time.", low=0.01, high=100.0
+    )
+    clockwise = parameter(node, "clockwise", False, "Drive against the track's own direction.")
+    put_back = parameter(node, "put_back", True, "Put the car back when it has left the track.")
+    stage = Stage(node, world, compressed)
+    executor.add_node(stage.car)
+    executor.add_node(stage.camera)
+    if lockstep:
+        report_diagnostics(node, LockstepServer(node, stage, world).report)
+        executor.spin()
+    race = Race(world, clockwise=clockwise, put_back=put_back)
+    pace = RealTime(node, stage, world, race, rtf)
+    report_diagnostics(node, pace.report)
+    pace.run(executor)

@@ -1,0 +1,157 @@
+"""A world behind topics is the same world, bit by bit, and it may die and come back."""
+
+import threading
+
+import numpy as np
+import pytest
+from std_msgs.msg import Float32MultiArray
+
+from deepracer_ros.process import large_messages
+from deepracer_sim.camera import load_camera
+from deepracer_sim.car import load_car
+from deepracer_sim.errors import UserError
+from deepracer_sim.ros_world import Closed, TopicWorld
+from deepracer_sim.track_files import load_track
+from deepracer_sim.world import EmbeddedWorld
+
+CARS = 8
+
+
+@pytest.fixture
+def served(domain, monkeypatch):
+    """A function that makes a node which is served in another thread, as the trainer's is."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE", raising=False)
+    large_messages()
+    context = rclpy.Context()
+    context.init(domain_id=domain)
+    node = rclpy.create_node("driver", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+    context.shutdown()
+
+
+@pytest.fixture
+def start_world(start):
+    def begin(**parameters):
+        return start("world_node", lockstep=True, cars=CARS, **parameters)
+
+    return begin
+
+
+def assert_equal(ours, theirs):
+    for name, mine, other in zip(ours.states._fields, ours.states, theirs.states, strict=True):
+        np.testing.assert_array_equal(mine, other, err_msg=name)
+    np.testing.assert_array_equal(ours.frames(), theirs.frames())
+
+
+def test_a_thousand_steps_are_those_of_the_embedded_world(start_world, served):
+    start_world(track="hairpins")
+    world = TopicWorld(served)
+    here = EmbeddedWorld(load_track("hairpins"), CARS)
+    random = np.random.default_rng(0)
+    assert_equal(world, here)
+    for k in range(1000):
+        commands = random.uniform([-0.6, -0.5], [0.6, 4.5], (CARS, 2))
+        world.step(commands)
+        here.step(commands)
+        if k % 50 == 0:
+            cars = random.permutation(CARS)[: random.integers(1, CARS)]
+            poses = here.track.pose(random.uniform(0, here.track.length, len(cars)))
+            world.reset(cars, poses)
+            here.reset(cars, poses)
+        assert_equal(world, here)
+    np.testing.assert_array_equal(world.frames(np.array([2, 5])), here.frames(np.array([2, 5])))
+    world.close()
+
+
+def test_the_world_tells_what_it_is_made_of(start_world, served):
+    start_world(track="oval", car="deepracer", camera="deepracer_lens")
+    world = TopicWorld(served)
+    track = load_track("oval")
+    assert world.n == CARS
+    np.testing.assert_array_equal(world.track.center, track.center)
+    np.testing.assert_array_equal(world.track.waypoints, track.waypoints)
+    assert vars(world.car) == vars(load_car("deepracer"))
+    assert world.camera == load_camera("deepracer_lens")
+
+
+def test_a_world_that_is_killed_and_started_anew_goes_on_where_the_cars_were(start_world, served):
+    first = start_world()
+    world = TopicWorld(served)
+    for _ in range(20):
+        world.step(np.full((CARS, 2), [0.1, 2.0]))
+    x, y, yaw = world.states[:3]
+    first.kill()
+    start_world()
+    world.step(np.full((CARS, 2), [0.1, 2.0]))
+    np.testing.assert_allclose(world.states.x, x, atol=0.05)
+    np.testing.assert_allclose(world.states.y, y, atol=0.05)
+    np.testing.assert_allclose(world.states.yaw, yaw, atol=0.05)
+    assert (world.states.speed < 1.0).all()
+
+
+def test_a_world_that_comes_back_as_another_is_refused(start_world, served):
+    first = start_world()
+    world = TopicWorld(served)
+    first.kill()
+    start_world(track="oval")
+    with pytest.raises(UserError, match="another track"):
+        for _ in range(100):
+            world.step(np.zeros((CARS, 2)))
+
+
+def test_the_world_may_start_after_its_driver(start_world, served):
+    worlds = []
+    thread = threading.Thread(target=lambda: worlds.append(TopicWorld(served)))
+    thread.start()
+    start_world()
+    thread.join(30)
+    assert worlds[0].n == CARS
+
+
+def test_closing_ends_the_wait(start_world, served):
+    first = start_world()
+    world = TopicWorld(served)
+    first.kill()
+    errors = []
+
+    def step():
+        try:
+            world.step(np.zeros((CARS, 2)))
+        except Closed as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    world.close()
+    thread.join(30)
+    assert errors
+
+
+def test_commands_that_make_no_sense_are_refused_before_they_are_sent(start_world, served):
+    start_world()
+    world = TopicWorld(served)
+    with pytest.raises(ValueError, match="shape"):
+        world.step(np.zeros((CARS + 1, 2)))
+    with pytest.raises(ValueError, match="finite"):
+        world.step(np.full((CARS, 2), np.nan))
+
+
+def test_garbage_does_not_stop_the_world(start_world, served):
+    start_world()
+    world = TopicWorld(served)
+    publisher = served.create_publisher(Float32MultiArray, "fleet/drive", 10)
+    for k in range(1000):
+        publisher.publish(Float32MultiArray(data=[float("nan")] * (k % 40)))
+    before = world.states
+    world.step(np.full((CARS, 2), [0.0, 1.0]))
+    assert (world.states.speed > before.speed).all()
