@@ -85,27 +85,26 @@ class DrivingVecEnv(VecEnv):
         done = verdict.status != Status.IN_PROGRESS
         if self._listener:
             self._listener(verdict, self._actions, rewards, done)
-        observations = observe(self.fleet.frames())
-        infos = self._next_episodes(observations, verdict, done)
+        observations, infos = self._look(verdict, done)
         return observations, rewards.astype(np.float32), done, infos
 
-    def _next_episodes(
-        self, observations: NDArray[np.uint8], verdict: Verdict, done: NDArray[np.bool_]
-    ) -> list[dict[str, Any]]:
-        """Begin new episodes where one is done, in `observations` too; return the infos."""
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+    def _look(
+        self, verdict: Verdict, done: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
+        """Begin new episodes where one is done; return observations (n, 1, 36, 50) and infos."""
+        frames = self.fleet.frames()
         cars = np.flatnonzero(done)
-        if len(cars) == 0:
-            return infos
+        self.fleet.restart(cars)  # before the work on the frames: other processes do it meanwhile
+        observations = observe(frames)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for car in cars:
-            truncated = verdict.status[car] in TRUNCATIONS
             infos[car] = {
                 "terminal_observation": observations[car].copy(),
-                "TimeLimit.truncated": truncated,
+                "TimeLimit.truncated": verdict.status[car] in TRUNCATIONS,
             }
-        self.fleet.restart(cars)
-        observations[cars] = observe(self.fleet.frames(cars))
-        return infos
+        if len(cars):
+            observations[cars] = observe(self.fleet.frames(cars))
+        return observations, infos
 
     def close(self) -> None:
         """Close the worlds."""

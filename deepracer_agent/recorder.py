@@ -64,6 +64,12 @@ class Recorder:
         for car in np.flatnonzero(done):
             self._finish(int(car), verdict)
 
+    def abandon(self) -> None:
+        """Forget the episodes under way: the cars were taken elsewhere."""
+        self._reward[:] = 0.0
+        self._start[:] = self.sim_time
+        self._trace.abandon()
+
     def evaluated(self, outcomes: list[Outcome]) -> None:
         """Take down the laps that were driven between two iterations to see how it goes."""
         for outcome in outcomes:

@@ -1,6 +1,7 @@
 """Where a training takes place: tracks, cars, camera, seed. Kept with the checkpoint."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
 from deepracer_sim.fleet import Fleet
 from deepracer_sim.track_files import resolve_tracks
-from deepracer_sim.world import EmbeddedWorld
+from deepracer_sim.world import EmbeddedWorld, World
 
 FILE = "settings.json"
 MOST_CARS = 1024
@@ -82,9 +83,14 @@ def build_fleet(settings: Settings, n: int, *, round_robin: bool = True) -> Flee
         EmbeddedWorld(track, share + (number < extra), car, camera)
         for number, track in enumerate(tracks)
     ]
+    return gather_fleet(settings, worlds, round_robin=round_robin)
+
+
+def gather_fleet(settings: Settings, worlds: Sequence[World], *, round_robin: bool = True) -> Fleet:
+    """Make one fleet of the cars of several worlds, driven as the settings say."""
     return Fleet(
         worlds,
-        time_limit=max(60.0, max(track.length for track in tracks) / _SLOWEST),
+        time_limit=max(60.0, max(world.track.length for world in worlds) / _SLOWEST),
         clockwise=settings.clockwise,
         alternate=settings.alternate,
         round_robin=round_robin,

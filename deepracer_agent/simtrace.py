@@ -141,6 +141,10 @@ class TraceWriter:
         for car in np.flatnonzero(period.done).tolist():
             self._end(car)
 
+    def abandon(self) -> None:
+        """Forget the episodes under way."""
+        self._begins = [len(self._periods)] * len(self._begins)
+
     def write(self) -> None:
         """Write what has ended of the present iteration, for example at a checkpoint.
 

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,28 +14,33 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from deepracer_agent.actions import (
     DiscreteActions,
-    ModelMetadata,
     commands,
     load_metadata,
     save_metadata,
 )
 from deepracer_agent.checkpoint import Counters, load_checkpoint, save_checkpoint
-from deepracer_agent.env import DrivingVecEnv
+from deepracer_agent.env import DrivingVecEnv, Listener
 from deepracer_agent.evaluate import drive_episodes
 from deepracer_agent.export import export_onnx
-from deepracer_agent.hyperparameters import Hyperparameters, save_hyperparameters
+from deepracer_agent.hyperparameters import save_hyperparameters
 from deepracer_agent.interrupts import interruptible, uninterrupted
 from deepracer_agent.learner import make_learner
 from deepracer_agent.model import CHECKPOINT, HYPERPARAMETERS, METADATA, POLICY, REWARD
 from deepracer_agent.networks import deterministic_layers
 from deepracer_agent.observation import observe
+from deepracer_agent.recipe import Recipe
 from deepracer_agent.recorder import RECENT, Recent, Recorder
-from deepracer_agent.rewards import Reward
-from deepracer_agent.settings import Settings, build_fleet, load_settings, save_settings
+from deepracer_agent.settings import (
+    build_fleet,
+    gather_fleet,
+    load_settings,
+    save_settings,
+)
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
 from deepracer_sim.ground import Frame
 from deepracer_sim.referee import Status, Verdict
+from deepracer_sim.world import World
 
 _JUDGED_CARS = 20  # laps that choose the best driver: a start every 5 % of the track
 _JUDGE_EVERY = 40_000  # steps
@@ -50,16 +55,6 @@ class Budget:
     minutes: float | None = None
     steps: int | None = None
     lap_rate: float | None = None  # of the last 100 episodes, 0..1
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that defines a driver's training."""
-
-    metadata: ModelMetadata
-    hyperparameters: Hyperparameters
-    reward: Reward
-    settings: Settings
 
 
 class Progress(NamedTuple):
@@ -83,14 +78,19 @@ def train(
     report: Callable[[Progress], None],
     *,
     resume: bool = False,
+    worlds: Sequence[World] | None = None,
+    listen: Listener | None = None,
 ) -> Progress:
     """Train a driver into a model folder and return how it went.
+
+    worlds: where to drive; None means embedded worlds as the settings say. They are closed at the
+    end. listen: hears of every step, as the environment's listener does.
 
     Ctrl-C and SIGTERM end it by KeyboardInterrupt. What was learned is kept then, and also when
     the reward function fails. Raises UserError for a user's mistake and a disk that refuses.
     """
     with interruptible() as check:
-        training = _Training(model, recipe, budget, report, resume, check)
+        training = _Training(model, recipe, budget, report, resume, check, worlds, listen)
         try:
             training.run()
         except BaseException:  # Ctrl-C, too: whatever ends it, what was learned is kept
@@ -113,6 +113,8 @@ class _Training(BaseCallback):
         report: Callable[[Progress], None],
         resume: bool,
         check: Callable[[], None],
+        worlds: Sequence[World] | None,
+        listen: Listener | None,
     ) -> None:
         super().__init__()
         self._folder = folder
@@ -121,10 +123,14 @@ class _Training(BaseCallback):
         self._report = report
         self._check_interrupt = check
         settings, hyperparameters = recipe.settings, recipe.hyperparameters
-        fleet = build_fleet(settings, settings.cars)
+        self._listener = listen
+        fleet = gather_fleet(settings, worlds) if worlds else build_fleet(settings, settings.cars)
         env = DrivingVecEnv(fleet, recipe.metadata, recipe.reward, self._listen)
         self._learner = make_learner(env, recipe.metadata, hyperparameters, settings.seed)
-        self._judged = build_fleet(settings, max(_JUDGED_CARS, len(fleet.worlds)))
+        # given worlds are all there is: their cars drive the laps that choose the best driver, too
+        self._fleet = fleet
+        judged = max(_JUDGED_CARS, len(fleet.worlds))
+        self._judged = fleet if worlds else build_fleet(settings, judged)
         self._before = Counters()
         if resume:
             self._before = load_checkpoint(folder / CHECKPOINT, self._learner)
@@ -195,6 +201,8 @@ class _Training(BaseCallback):
         done: NDArray[np.bool_],
     ) -> None:
         self._recorder(verdict, actions, rewards, done)
+        if self._listener:
+            self._listener(verdict, actions, rewards, done)
         self._cars = np.stack([verdict.x, verdict.y], axis=-1)[: self._shown]
         if self._first_lap is None and self._recorder.laps:
             self._first_lap = time.monotonic() - self._begin
@@ -235,6 +243,8 @@ class _Training(BaseCallback):
         self._judged_at = self._recorder.steps
         self._judged.restart_all()
         outcomes = drive_episodes(self._judged, self._drive)
+        if self._judged is self._fleet:
+            self._begin_anew()
         self._recorder.evaluated(outcomes)
         laps = [outcome.end for outcome in outcomes if outcome.status == Status.LAP_COMPLETE]
         progress = float(np.mean([outcome.progress for outcome in outcomes]))
@@ -242,6 +252,12 @@ class _Training(BaseCallback):
         if score >= self._best:
             self._best = score
             self._export()
+
+    def _begin_anew(self) -> None:
+        """Let the learner begin new episodes with all cars: others have driven with them."""
+        self._recorder.abandon()
+        self._learner._last_obs = self._learner._last_original_obs = self._learner.env.reset()
+        self._learner._last_episode_starts = np.ones(self._fleet.n, np.bool_)
 
     def _drive(self, frames: Frame) -> NDArray[np.float64]:
         actions, _ = self._learner.predict(observe(frames), deterministic=True)

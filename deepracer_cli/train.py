@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deepracer_agent.train import Budget, Progress, Recipe
+    from deepracer_agent.recipe import Files, Recipe
+    from deepracer_agent.train import Budget, Progress
 
 DEFAULT_MINUTES = 2.0
 _LOG_EVERY = 10.0  # s
@@ -118,6 +119,8 @@ def train(
 
     The model goes to models/NAME. Ctrl-C ends the training early and keeps what was learned.
     """
+    from deepracer_agent.model import find_model
+    from deepracer_agent.recipe import Files, old_recipe
     from deepracer_agent.train import Budget
 
     given = {
@@ -130,65 +133,33 @@ def train(
         "seed": seed,
     }
     settings = {key: value for key, value in given.items() if value is not None}
-    files = {"reward": reward, "actions": actions, "hyperparameters": hyperparameters}
+    files = Files(reward, actions, hyperparameters)
     if resume and overwrite:
         raise typer.BadParameter("--resume goes on with a model, --overwrite replaces it.")
     if minutes is steps is lap_rate is None:
         minutes = DEFAULT_MINUTES
     budget = Budget(minutes, steps, None if lap_rate is None else lap_rate / 100)
     if resume:
-        model, recipe = _old(name, files, settings)
+        model = find_model(name)
+        recipe = old_recipe(model, files, settings)
     else:
         model, recipe = _new(name, files, settings, overwrite)
     _run(model, recipe, budget, resume)
 
 
 def _new(
-    name: str | None, files: dict[str, str | None], settings: dict[str, Any], overwrite: bool
+    name: str | None, files: Files, settings: dict[str, Any], overwrite: bool
 ) -> tuple[Path, Recipe]:
     """Read what a new model is made of; all of it is checked before an old one is removed."""
-    from deepracer_agent.actions import load_metadata
-    from deepracer_agent.hyperparameters import load_hyperparameters
     from deepracer_agent.model import new_model, remove_model
-    from deepracer_agent.rewards import DEFAULT_REWARD, load_reward
-    from deepracer_agent.settings import Settings, build_fleet
-    from deepracer_agent.train import Recipe
+    from deepracer_agent.recipe import new_recipe
+    from deepracer_agent.settings import build_fleet
 
-    metadata = load_metadata(files["actions"] or "default")
-    fallback = "sac" if metadata.training_algorithm == "sac" else "default"
-    recipe = Recipe(
-        metadata,
-        load_hyperparameters(files["hyperparameters"] or fallback),
-        load_reward(files["reward"] or DEFAULT_REWARD),
-        Settings(**settings),
-    )
+    recipe = new_recipe(files, settings)
     model = new_model(name, overwrite=overwrite)
     if model.exists():
         build_fleet(recipe.settings, recipe.settings.cars).close()
         remove_model(model)
-    return model, recipe
-
-
-def _old(
-    name: str | None, files: dict[str, str | None], settings: dict[str, Any]
-) -> tuple[Path, Recipe]:
-    """Read what an existing model was made of, with what is given anew in its place."""
-    from dataclasses import replace
-
-    from deepracer_agent import model as folder
-    from deepracer_agent.actions import load_metadata
-    from deepracer_agent.hyperparameters import load_hyperparameters
-    from deepracer_agent.rewards import load_reward
-    from deepracer_agent.settings import load_settings
-    from deepracer_agent.train import Recipe
-
-    model = folder.find_model(name)
-    recipe = Recipe(
-        load_metadata(files["actions"] or model / folder.METADATA),
-        load_hyperparameters(files["hyperparameters"] or model / folder.HYPERPARAMETERS),
-        load_reward(files["reward"] or model / folder.REWARD),
-        replace(load_settings(model / folder.CHECKPOINT), **settings),
-    )
     return model, recipe
 
 

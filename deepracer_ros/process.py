@@ -56,12 +56,19 @@ def large_messages() -> None:
 
 
 @contextmanager
-def started(args: list[str] | None = None) -> Iterator[None]:
-    """ROS is up inside. Ctrl-C and SIGTERM end it quietly."""
+def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[None]:
+    """ROS is up inside. Ctrl-C and SIGTERM end it quietly; signals=False: ROS leaves them alone.
+
+    args: ROS arguments; None means those of the command line.
+    """
     import rclpy
     from rclpy.executors import ExternalShutdownException
+    from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(args=args)
+    rclpy.init(
+        args=args,
+        signal_handler_options=SignalHandlerOptions.ALL if signals else SignalHandlerOptions.NO,
+    )
     try:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):

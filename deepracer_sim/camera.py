@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from deepracer_sim.config import check_mapping, check_numbers, read_mapping
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
-from deepracer_sim.ground import Frame, Ground, grey
+from deepracer_sim.grey import grey
+from deepracer_sim.ground import Frame, Ground
 from deepracer_sim.track import Style
 
 Array = NDArray[np.float64]

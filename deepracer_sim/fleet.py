@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from deepracer_sim.car import CarStates
 from deepracer_sim.ground import Frame
 from deepracer_sim.referee import Referee, Starts, Verdict, plan_starts
 from deepracer_sim.track import Track
@@ -35,6 +37,8 @@ class Fleet:
         self._ends = np.cumsum([world.n for world in worlds])  # a world's cars end before this
         self._directions = {"clockwise": clockwise, "alternate": alternate}
         self._round_robin = round_robin
+        # worlds in other processes simulate at the same time
+        self._pool = ThreadPoolExecutor(len(worlds)) if len(worlds) > 1 else None
         self._begin(0)
 
     @property
@@ -66,9 +70,10 @@ class Fleet:
     def step(self, commands: Array) -> Verdict:
         """Advance all cars one control period under commands (n, 2): rad, m/s."""
         parts = np.split(commands, self._ends[:-1])
+        states = (self._pool.map if self._pool else map)(_step, self.worlds, parts)
         verdicts = [
-            referee.judge(world.step(part), part)
-            for world, referee, part in zip(self.worlds, self._referees, parts, strict=True)
+            referee.judge(state, part)
+            for referee, state, part in zip(self._referees, states, parts, strict=True)
         ]
         if len(verdicts) == 1:
             return verdicts[0]
@@ -93,6 +98,8 @@ class Fleet:
         """Close the worlds."""
         for world in self.worlds:
             world.close()
+        if self._pool:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, episode: int) -> None:
         self._episodes = [episode] * len(self.worlds)  # begun on each world
@@ -114,3 +121,7 @@ class Fleet:
             (self.worlds[k], self._referees[k], k, cars[world_of == k] - begins[k])
             for k in np.unique(world_of)
         ]
+
+
+def _step(world: World, commands: Array) -> CarStates:
+    return world.step(commands)

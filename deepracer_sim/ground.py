@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from deepracer_sim.grey import Frame
 from deepracer_sim.track import Track
 
-Frame = NDArray[np.uint8]
 Polygon = NDArray[np.float64]  # (k, 2), m
 
 MARGIN = 1.5  # m of field between the track's outermost point and the walls
-LUMINANCE = (0.2989, 0.5870, 0.1140)  # of R, G, B, as the DeepRacer simulator's own grey
 _FINEST_TEXEL = 0.0025  # m, about what a pixel covers just before the car
 _MOST_TEXELS = 16e6
 _GRAIN = 16  # shades of each woven surface
@@ -59,7 +58,7 @@ def draw_ground(track: Track, texel: float | None = None) -> Ground:
     for surface, inset in ((_BORDER, 0.0), (_ROAD, track.style.border_width)):
         for quad in _band(track, inset):
             _fill(surfaces, quad, low, texel, surface)
-    for dash in _dashes(track):
+    for dash in dashes(track):
         _fill(surfaces, dash, low, texel, _DASH)
     index = surfaces * np.uint8(_GRAIN) + _weave(rows, columns)
     return Ground(index, _palette(track), (float(low[0]), float(low[1])), texel)
@@ -67,15 +66,21 @@ def draw_ground(track: Track, texel: float | None = None) -> Ground:
 
 def _band(track: Track, inset: float) -> NDArray[np.float64]:
     """The road as quadrilaterals (n, 4, 2), `inset` metres narrower on either side."""
-    vertices = track.s[:-1]
-    width = track.width(vertices)
-    left = track.pose(vertices, np.maximum(width.left - inset, 0.0))[:, :2]
-    right = track.pose(vertices, -np.maximum(width.right - inset, 0.0))[:, :2]
-    return np.stack([left, np.roll(left, -1, 0), np.roll(right, -1, 0), right], axis=1)
+    left, right = track.left_width - inset, track.right_width - inset
+    return strip(track, np.maximum(left, 0.0), -np.maximum(right, 0.0))
 
 
-def _dashes(track: Track) -> NDArray[np.float64]:
-    """The dashes of the centre line as polygons (n, 6, 2); none for a width of 0."""
+def strip(track: Track, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
+    """The floor between two lines along the track, as quadrilaterals (n, 4, 2), clockwise.
+
+    `left` and `right` say how far left of the centre the lines are at each vertex, (n,) or one.
+    """
+    a, b = (track.pose(track.s[:-1], lateral)[:, :2] for lateral in (left, right))
+    return np.stack([a, np.roll(a, -1, 0), np.roll(b, -1, 0), b], axis=1)
+
+
+def dashes(track: Track) -> NDArray[np.float64]:
+    """The dashes of the centre line as polygons (n, 6, 2), clockwise; none for a width of 0."""
     style = track.style
     if style.dash_width <= 0.0:
         return np.empty((0, 6, 2))
@@ -110,8 +115,3 @@ def _palette(track: Track) -> Frame:
     carpet = np.array([1.0, 0.0, 1.0, 0.0])
     palette = colours[:, None, :] + carpet[:, None, None] * shades[None, :, None]
     return np.clip(np.rint(palette), 0, 255).astype(np.uint8).reshape(-1, 3)
-
-
-def grey(image: Frame) -> Frame:
-    """The luminance (...,) of an RGB image (..., 3), rounded."""
-    return np.asarray(np.rint(image @ np.array(LUMINANCE, np.float32)), np.uint8)

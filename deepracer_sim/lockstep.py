@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from deepracer_sim.car import CarStates
-from deepracer_sim.ground import Frame
 from deepracer_sim.world import Array, Indices, World
 
 COMMANDS = "steering_angle,speed"  # columns of a step: rad, m/s
@@ -41,7 +40,7 @@ class Answer(NamedTuple):
 
     header: Header
     states: Array  # (n, 7)
-    frames: Frame | None  # (k, h, w) of the cars that were asked for; None if nothing was done
+    cars: Indices | None  # whose frames belong to it, in this order; None: nothing was done
 
 
 def new_id() -> int:
@@ -66,17 +65,17 @@ class Lockstep:
             return Answer(header._replace(session=self.session), self._states(), None)
         if self._last is None or self._last.header != header:
             cars = self._do(request.columns, request.values)
-            self._last = Answer(header, self._states(), self._world.frames(cars))
+            self._last = Answer(header, self._states(), cars)
         return self._last
 
-    def _do(self, columns: str, values: Array) -> Indices | None:
-        """Move the cars; return which were moved, None for all."""
+    def _do(self, columns: str, values: Array) -> Indices:
+        """Move the cars; return which were moved."""
         if not np.isfinite(values).all():
             raise ValueError("numbers must be finite")
         if columns == COMMANDS:
             self._world.step(values)
             self.steps += 1
-            return None
+            return np.arange(self._world.n)
         if columns != POSES or values.shape[1:] != (4,):
             raise ValueError(f"the columns are {columns!r}; known are {COMMANDS!r} and {POSES!r}")
         cars = values[:, 0].astype(np.int64)

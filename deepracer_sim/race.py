@@ -13,12 +13,15 @@ PATIENCE = 0.2  # s of simulated time without a command, after which the car sto
 
 _CAR = np.zeros(1, np.int64)
 _STOP = (0.0, 0.0)
-_EVENTS = {
+EVENTS = {
     Status.LAP_COMPLETE: "lap",
     Status.OFF_TRACK: "off_track",
     Status.REVERSED: "reversed",
+    Status.CRASHED: "crashed",
     Status.IMMOBILIZED: "immobilized",
+    Status.TIME_UP: "time_up",
 }
+"""What is told on race/event when an episode stands so."""
 
 
 class Moment(NamedTuple):
@@ -73,4 +76,4 @@ class Race:
         elif status == self._status:
             return None
         self._status = status
-        return _EVENTS.get(status)
+        return EVENTS.get(status)

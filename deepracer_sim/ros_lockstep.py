@@ -21,7 +21,7 @@ from deepracer_sim.ros_fleet import (
 )
 from deepracer_sim.ros_stage import Stage, nanoseconds
 from deepracer_sim.world import World
-from deepracer_sim.world_description import describe
+from deepracer_sim.world_description import Names, describe
 
 _FIRST = np.zeros(1, np.int64)
 
@@ -29,8 +29,8 @@ _FIRST = np.zeros(1, np.int64)
 class LockstepServer:
     """Answers requests, and shows the first car on the standard topics."""
 
-    def __init__(self, node: Node, stage: Stage, world: World) -> None:
-        """Serve a world."""
+    def __init__(self, node: Node, stage: Stage, world: World, names: Names) -> None:
+        """Serve a world; `names` is what it was asked to be."""
         self._node, self._stage, self._world = node, stage, world
         self._lockstep = Lockstep(world)
         self._waiting: Float32MultiArray | None = None
@@ -41,7 +41,7 @@ class LockstepServer:
         self._state = node.create_publisher(Float32MultiArray, STATE, 10)
         self._image = node.create_publisher(Image, IMAGE, 10)
         self._description = node.create_publisher(String, WORLD, LATCHED)
-        self._description.publish(String(data=describe(world)))
+        self._description.publish(String(data=describe(world, names)))
         node.create_subscription(Float32MultiArray, DRIVE, self._hear, 10)
         node.create_service(Trigger, "sim/reset", self._reset)
         node.create_service(SetBool, "sim/pause", self._pause)
@@ -74,10 +74,11 @@ class LockstepServer:
                 f"Refused on {self._topic}: {error}", throttle_duration_sec=5.0
             )
             return
-        if answer.frames is not None:
+        self._state.publish(to_state(answer))  # first: it is judged while the frames are drawn
+        if answer.cars is not None:
             stamp = to_time(nanoseconds(self._lockstep.steps))
-            self._image.publish(to_frames(answer.header, answer.frames, stamp))
-        self._state.publish(to_state(answer))
+            frames = self._world.frames(answer.cars)
+            self._image.publish(to_frames(answer.header, frames, stamp))
         if self._lockstep.steps > steps:
             self._meter.add()
             self._show()

@@ -3,8 +3,6 @@
 import os
 import queue
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,12 +27,23 @@ class Closed(Exception):
     """The world was closed while somebody waited for it."""
 
 
+class _Exchange:
+    """A request under way, and what of its answer has come."""
+
+    def __init__(self, request: Request, cars: Indices) -> None:
+        self.request = request
+        self.cars = cars  # whose frames are asked for
+        self.message = to_request(request)
+        self.has_states = self.has_frames = False
+
+
 class TopicWorld:
     """A `World` whose simulation answers on the fleet topics of a namespace.
 
     The node must be served by an executor in another thread. World and client may start in any
     order. If the simulation is lost, this waits for it; one that was started anew is given the
-    cars' last poses, and they go on from there, at rest.
+    cars' last poses, and they go on from there, at rest. Frames are waited for when they are asked
+    for, so that the step can be judged while they are drawn.
     """
 
     def __init__(self, node: Node, namespace: str = "") -> None:
@@ -43,28 +52,26 @@ class TopicWorld:
         namespace: relative to the node's own. Raises UserError for a world that is not understood.
         """
         self._log = node.get_logger()
-        self._prefix = f"{namespace}/" if namespace else ""
         self._closed = False
         self._descriptions: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._subscribe(node, String, WORLD, self._hear_description, LATCHED)
-        self._name = node.resolve_topic_name(self._prefix + DRIVE)
-        self._text = self._wait(self._descriptions, lambda: None)
-        self.track, self.n, self.car, self.camera = read_description(self._text)
+        prefix = f"{namespace}/" if namespace else ""
+        self._name = node.resolve_topic_name(prefix + DRIVE)
+        node.create_subscription(String, prefix + WORLD, self._hear_description, LATCHED)
+        node.create_subscription(Float32MultiArray, prefix + STATE, self._hear_state, 10)
+        node.create_subscription(Image, prefix + IMAGE, self._hear_frames, 10)
+        self._drive = node.create_publisher(Float32MultiArray, prefix + DRIVE, 10)
+        self._text = self._wait(self._descriptions)
+        self.names, self.track, self.n, self.car, self.camera = read_description(self._text)
         self._session, self._client, self._number = 0, new_id(), 0
-        self._started = False  # nothing was answered yet
         self._frames = np.zeros((self.n, self.camera.height, self.camera.width), np.uint8)
         self._states = np.zeros((self.n, len(CarStates._fields)))
-        self._drive = node.create_publisher(Float32MultiArray, self._prefix + DRIVE, 10)
-        self._subscribe(node, Float32MultiArray, STATE, self._hear_state, 10)
-        self._subscribe(node, Image, IMAGE, self._hear_frames, 10)
+        self._exchange: _Exchange | None = None
         self.reset(np.arange(self.n), np.broadcast_to(self.track.pose(0.0), (self.n, 3)))
 
     def reset(self, cars: Indices, poses: Array) -> None:
         """Put some cars (k,) at rest at poses (k, 3)."""
-        values = np.column_stack([cars, poses])
-        self._states, frames = self._ask(POSES, values)
-        self._frames[cars] = frames
+        self._begin(POSES, np.column_stack([cars, poses]), cars)
 
     def step(self, commands: Array) -> CarStates:
         """Advance all cars by one control period under commands (n, 2).
@@ -75,16 +82,19 @@ class TopicWorld:
             raise ValueError(f"commands must have shape ({self.n}, 2), found {np.shape(commands)}")
         if not np.isfinite(commands).all():
             raise ValueError("commands must be finite: steering angle rad, speed m/s")
-        self._states, self._frames = self._ask(COMMANDS, commands)
+        self._begin(COMMANDS, np.asarray(commands), np.arange(self.n))
         return self.states
 
     @property
     def states(self) -> CarStates:
         """The present states, (n,) each."""
+        while self._exchange and not self._exchange.has_states:
+            self._receive()
         return CarStates(*self._states.T.copy())
 
     def frames(self, cars: Indices | None = None) -> Frame:
         """Grey frames (k, h, w) of all cars, or of some (k,)."""
+        self._finish()
         return self._frames if cars is None else self._frames[cars]
 
     def frames_rgb(self, cars: Indices | None = None) -> Frame:
@@ -95,50 +105,68 @@ class TopicWorld:
         """End all waiting, with Closed."""
         self._closed = True
 
-    def _subscribe(
-        self, node: Node, kind: type, topic: str, hear: Callable[[Any], None], qos: Any
-    ) -> None:
-        node.create_subscription(kind, self._prefix + topic, hear, qos)
-
-    def _ask(self, columns: str, values: Array) -> tuple[Array, Frame]:
-        """Have a request done; return states (n, 7) and frames (k, h, w)."""
-        while (answer := self._request(columns, values)) is None:
-            if self._started:
-                self._log.warning(f"The world on {self._name} was started anew; cars go on at rest")
-                numbers = np.arange(self.n)
-                self._request(POSES, np.column_stack([numbers, self._states[:, :3]]))
-        self._started = True
-        return answer
-
-    def _request(self, columns: str, values: Array) -> tuple[Array, Frame] | None:
-        """Send a request until it is answered. None: the world lives a new life, now known."""
+    def _begin(self, columns: str, values: Array, cars: Indices) -> None:
+        """Send a request, after the answer to the one before has come."""
+        self._finish()
         self._check_description()
+        self._send(columns, values, cars)
+
+    def _send(self, columns: str, values: Array, cars: Indices) -> None:
         self._number += 1
         header = Header(self._session, self._client, self._number)
-        send = partial(self._drive.publish, to_request(Request(header, columns, values)))
-        send()
-        states, frames = None, None
-        while states is None or frames is None:
-            found, part = self._wait(self._answers, send)
-            if found[1:] != header[1:]:
-                continue  # another client's, or given twice
-            if found.session != header.session:
-                self._session = found.session
-                return None
-            if part.ndim == 2:
-                states = part
-            else:
-                frames = part
-        return states, frames
+        self._exchange = _Exchange(Request(header, columns, values), cars)
+        self._drive.publish(self._exchange.message)
 
-    def _wait(self, answers: "queue.SimpleQueue[Any]", send: Callable[[], None]) -> Any:
-        """Wait for the next message; send again, and complain, now and then."""
+    def _finish(self) -> None:
+        """Wait until the request under way is answered."""
+        while self._exchange and not (self._exchange.has_states and self._exchange.has_frames):
+            self._receive()
+        self._exchange = None
+
+    def _receive(self) -> None:
+        """Take one message of the answer."""
+        exchange = self._exchange
+        assert exchange is not None
+        header, part = self._wait(self._answers)
+        if header[1:] != exchange.request.header[1:]:
+            return  # another client's, or given twice
+        if header.session != self._session:
+            self._meet(header.session, exchange)
+        elif part.ndim == 2:
+            self._states, exchange.has_states = part, True
+        else:
+            self._keep(part, exchange.cars)
+            exchange.has_frames = True
+
+    def _keep(self, frames: Frame, cars: Indices) -> None:
+        if len(cars) == self.n:
+            self._frames = frames
+        else:
+            self._frames = self._frames.copy()  # who was given the frames before keeps them
+            self._frames[cars] = frames
+
+    def _meet(self, session: int, lost: _Exchange) -> None:
+        """Go on with a world of which nothing but its new life is known."""
+        if self._session:
+            self._log.warning(f"The world on {self._name} was started anew; cars go on at rest.")
+            self._session = session
+            cars = np.arange(self.n)
+            self._send(POSES, np.column_stack([cars, self._states[:, :3]]), cars)
+            if lost.has_states:
+                return  # what is missing are the frames, and these are they
+            self._finish()
+        self._session = session
+        self._send(lost.request.columns, lost.request.values, lost.cars)
+
+    def _wait(self, answers: "queue.SimpleQueue[Any]") -> Any:
+        """Wait for the next message; ask again, and complain, now and then."""
         began = complained = time.monotonic()
         while not self._closed:
             try:
                 return answers.get(timeout=_ASK_AGAIN)
             except queue.Empty:
-                send()
+                if answers is self._answers and self._exchange:
+                    self._drive.publish(self._exchange.message)
             now = time.monotonic()
             if now - complained > _COMPLAIN:
                 complained = now

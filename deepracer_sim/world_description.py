@@ -14,19 +14,29 @@ from deepracer_sim.track_yaml import parse_track, track_document
 from deepracer_sim.world import World
 
 
+class Names(NamedTuple):
+    """What a world was asked to be made of, in the words of its user."""
+
+    track: str
+    car: str
+    camera: str
+
+
 class Description(NamedTuple):
     """What a world is made of."""
 
+    names: Names
     track: Track
     n: int  # cars
     car: CarParameters
     camera: Camera
 
 
-def describe(world: World) -> str:
+def describe(world: World, names: Names) -> str:
     """Return a world's description as YAML."""
     car = {name: np.asarray(value).tolist() for name, value in vars(world.car).items()}
     data = {
+        "names": names._asdict(),
         "cars": world.n,
         "car": car,
         "camera": asdict(world.camera),
@@ -40,6 +50,7 @@ def read_description(text: str) -> Description:
     try:
         data = yaml.safe_load(text)
         return Description(
+            names=Names(**data["names"]),
             track=parse_track(data["track"], "the world's track"),
             n=int(data["cars"]),
             car=CarParameters(**{name: _number(value) for name, value in data["car"].items()}),

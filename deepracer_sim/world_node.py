@@ -22,6 +22,7 @@ from deepracer_sim.ros_stage import Stage
 from deepracer_sim.track import Track
 from deepracer_sim.track_files import resolve_tracks
 from deepracer_sim.world import EmbeddedWorld, World
+from deepracer_sim.world_description import Names
 
 WORLDS: dict[str, Callable[[Track, int, CarParameters, Camera], World]] = {
     "embedded": EmbeddedWorld,
@@ -37,32 +38,41 @@ def main() -> None:
         executor.add_node(node)
         lockstep = parameter(node, "lockstep", False, "Move when a trainer says so, not in time.")
         cars = parameter(node, "cars", 32, "Cars, in lockstep.", low=1, high=1024)
-        world = make_world(node, cars if lockstep else 1)
+        names = read_names(node)
+        world = make_world(node, names, cars if lockstep else 1)
         try:
-            serve(node, executor, world, lockstep)
+            serve(node, executor, world, names if lockstep else None)
         finally:
             world.close()
 
 
-def make_world(node: Node, cars: int) -> World:
-    """Make the world that the parameters describe. Raises UserError."""
-    name = parameter(node, "world", "embedded", f"What simulates: {', '.join(WORLDS)}.")
-    track = parameter(
-        node, "track", "reinvent_2018", "Shipped track, .yaml or .npy file, or random:1."
+def read_names(node: Node) -> Names:
+    """What the parameters ask for."""
+    return Names(
+        parameter(
+            node, "track", "reinvent_2018", "Shipped track, .yaml or .npy file, or random:1."
+        ),
+        parameter(node, "car", "aws_sim", "Car profile of config/car.yaml."),
+        parameter(node, "camera", "aws_sim", "Camera preset of config/camera.yaml."),
     )
+
+
+def make_world(node: Node, names: Names, cars: int) -> World:
+    """Make the world that the parameters describe. Raises UserError."""
+    kind = parameter(node, "world", "embedded", f"What simulates: {', '.join(WORLDS)}.")
     seed = parameter(node, "seed", 0, "Of a generated track.", low=0)
-    car = parameter(node, "car", "aws_sim", "Car profile of config/car.yaml.")
-    camera = parameter(node, "camera", "aws_sim", "Camera preset of config/camera.yaml.")
-    if name not in WORLDS:
-        raise UserError(f"There is no world {name!r}. Choose one of: {', '.join(WORLDS)}.")
-    tracks = resolve_tracks([track], seed)
+    if kind not in WORLDS:
+        raise UserError(f"There is no world {kind!r}. Choose one of: {', '.join(WORLDS)}.")
+    tracks = resolve_tracks([names.track], seed)
     if len(tracks) != 1:
-        raise UserError(f"The track {track!r} is {len(tracks)} tracks; a world has one.")
-    return WORLDS[name](tracks[0], cars, load_car(car), load_camera(camera))
+        raise UserError(f"The track {names.track!r} is {len(tracks)} tracks; a world has one.")
+    return WORLDS[kind](tracks[0], cars, load_car(names.car), load_camera(names.camera))
 
 
-def serve(node: Node, executor: SingleThreadedExecutor, world: World, lockstep: bool) -> None:
-    """Put a world on topics, in lockstep or in real time."""
+def serve(
+    node: Node, executor: SingleThreadedExecutor, world: World, lockstep: Names | None
+) -> None:
+    """Put a world on topics: in lockstep where that is given names, else in real time."""
     compressed = parameter(node, "compressed", False, "Publish JPEG images, too.")
     rtf = parameter(
         node, "rtf", 1.0, "Simulated seconds per second, in real time.", low=0.01, high=100.0
@@ -73,7 +83,7 @@ def serve(node: Node, executor: SingleThreadedExecutor, world: World, lockstep: 
     executor.add_node(stage.car)
     executor.add_node(stage.camera)
     if lockstep:
-        report_diagnostics(node, LockstepServer(node, stage, world).report)
+        report_diagnostics(node, LockstepServer(node, stage, world, lockstep).report)
         executor.spin()
     race = Race(world, clockwise=clockwise, put_back=put_back)
     pace = RealTime(node, stage, world, race, rtf)

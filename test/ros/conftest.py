@@ -140,11 +140,14 @@ def start(domain, tmp_path):
     """A function that starts one of our executables on the domain, in tmp_path.
 
     start("agent_node", model="x", rtf=2) sets parameters; other arguments are taken as they are.
+    before: Python that the process runs first.
     """
     started = []
 
-    def begin(executable, *arguments, env=None, **parameters):
-        command = [sys.executable, str(ROOT / "libexec" / executable), *arguments]
+    def begin(executable, *arguments, env=None, before="", **parameters):
+        script = str(ROOT / "libexec" / executable)
+        code = f"{before}; import runpy; runpy.run_path({script!r}, run_name='__main__')"
+        command = [sys.executable, *(["-c", code] if before else [script]), *arguments]
         if parameters or executable.endswith("_node"):
             command += ["--ros-args"]
             for name, value in parameters.items():

@@ -9,7 +9,8 @@ import yaml
 from deepracer_sim import camera as camera_module
 from deepracer_sim.camera import WALL_HEIGHT, Camera, Renderer, load_camera
 from deepracer_sim.files import share_directory
-from deepracer_sim.ground import Ground, draw_ground, grey
+from deepracer_sim.grey import grey
+from deepracer_sim.ground import Ground, draw_ground
 from deepracer_sim.track import Style
 from deepracer_sim.track_files import load_track, shipped_tracks
 

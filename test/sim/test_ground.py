@@ -3,10 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from deepracer_sim.ground import LUMINANCE, MARGIN, draw_ground, grey
+from deepracer_sim.ground import MARGIN, draw_ground
 from deepracer_sim.track import Style, Track
 from deepracer_sim.track_files import load_track, shipped_tracks
 
@@ -135,14 +133,3 @@ def test_the_drawing_is_the_same_every_time_and_in_both_directions():
     np.testing.assert_array_equal(first.index, again.index)
     back = draw_ground(plain.reversed(), texel=0.01)
     assert np.mean(first.index != back.index) < 1e-3  # edges may fall on the next texel
-
-
-@given(st.integers(0, 255))
-def test_grey_of_grey_is_itself(level):
-    assert grey(np.full((2, 3), level, np.uint8)).tolist() == [level, level]
-
-
-@given(st.tuples(*[st.integers(0, 255)] * 3))
-def test_grey_is_the_luminance(colour):
-    level = float(np.dot(colour, LUMINANCE))
-    assert abs(float(grey(np.array(colour, np.uint8))) - level) <= 0.5 + 1e-4

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepracer_sim.car import DT, CarStates
-from deepracer_sim.ground import grey
+from deepracer_sim.grey import grey
 from deepracer_sim.track import wrap_angle
 from deepracer_sim.track_files import load_track
 from deepracer_sim.world import EmbeddedWorld
