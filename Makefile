@@ -40,6 +40,9 @@ $(VENV)/installed: setup.py package.xml constraints.txt
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import cv2, matplotlib.pyplot, numba, onnxruntime, stable_baselines3'
 	@touch $@
 
+# With ROS 2 from PyPI, and the messages that it lacks there.
 $(VENV)/installed-%: $(VENV)/installed
-	$(PIP) --no-build-isolation --editable '.[$*]'
+	$(PIP) --no-build-isolation --editable '.[ros,$*]'
+	$(BIN)/deepracer interfaces
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import deepracer_agent.trainer_node, deepracer_sim.world_node'
 	@touch $@

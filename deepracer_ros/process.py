@@ -2,28 +2,46 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from deepracer_ros.shared_memory import check_shared_memory, shared_memory_fault
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _LARGEST_DOMAIN = 232  # beyond it the ports of DDS exceed 65535
 
 
 def run(module: str) -> None:
     """Import a node's module and call its main(); a user's mistake ends it with one line."""
     try:
-        check_environment()
-        importlib.import_module(module).main()
+        with _ended_at_once():
+            check_environment()
+            node = importlib.import_module(module)
+        node.main()
     except UserError as error:
         sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        pass  # before ROS was up
+
+
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the process here: an import that is broken off may raise anything."""
+    heard = [one for one in _ENDING if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, lambda *_: os._exit(0)) for one in heard}
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 def check_environment() -> None:
     """Raise UserError where ROS 2 is missing, or cannot start in this environment."""
+    check_shared_memory()
     try:
         importlib.import_module("rclpy")
     except ImportError as error:
@@ -65,14 +83,21 @@ def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[
     from rclpy.executors import ExternalShutdownException
     from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(
-        args=args,
-        signal_handler_options=SignalHandlerOptions.ALL if signals else SignalHandlerOptions.NO,
-    )
+    options = SignalHandlerOptions.ALL if signals else SignalHandlerOptions.NO
+    try:
+        rclpy.init(args=args, signal_handler_options=options)
+    except RuntimeError as error:
+        raise UserError(f"ROS does not start: {error}") from error
+    if fault := shared_memory_fault(rclpy.get_default_context().get_domain_id()):
+        rclpy.logging.get_logger("deepracer_ros").warning(fault)
     try:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # how ROS processes are asked to end
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+        # asked to end while a node was made or published, which then fails
     finally:
         rclpy.try_shutdown()
 
@@ -82,9 +107,9 @@ def spin(make: Callable[[], Any]) -> None:
     from rclpy.executors import SingleThreadedExecutor
 
     with started():
+        executor = SingleThreadedExecutor()
         made = make()
         nodes = list(made) if isinstance(made, Iterable) else [made]
-        executor = SingleThreadedExecutor()
         for node in nodes:
             executor.add_node(node)
         try:
