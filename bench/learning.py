@@ -41,9 +41,11 @@ def tell(typed: float, name: str, reward: str, actions: str, minutes: float) -> 
     """
     from deepracer_agent.actions import load_metadata
     from deepracer_agent.hyperparameters import load_hyperparameters
+    from deepracer_agent.progress import Progress
+    from deepracer_agent.recipe import Budget, Recipe
     from deepracer_agent.rewards import load_reward
     from deepracer_agent.settings import Settings
-    from deepracer_agent.train import Budget, Progress, Recipe, train
+    from deepracer_agent.train import train
 
     reached: dict[str, float] = {}
 

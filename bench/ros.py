@@ -150,7 +150,9 @@ def main() -> None:
         agent.terminate()
         world = start("world_node")
         images, factor = watch(node, executor, 60)
-        print(f"World: {images:.3f} images a simulated second (15.0), real-time factor {factor:.4f}")
+        print(
+            f"World: {images:.3f} images a simulated second (15.0), real-time factor {factor:.4f}"
+        )
         print(f"World: {memory(world):.0f} MB")
         world.terminate()
         agent.wait()

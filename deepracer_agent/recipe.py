@@ -22,6 +22,15 @@ class Recipe:
     settings: Settings
 
 
+@dataclass(frozen=True)
+class Budget:
+    """When a training ends: at the first of these. None means no limit of that kind."""
+
+    minutes: float | None = None
+    steps: int | None = None
+    lap_rate: float | None = None  # of the last 100 episodes, 0..1
+
+
 class Files(NamedTuple):
     """Names or paths of what a driver is made with; None means the default, or the model's own."""
 

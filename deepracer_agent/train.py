@@ -4,7 +4,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +28,11 @@ from deepracer_agent.learner import make_learner
 from deepracer_agent.model import CHECKPOINT, HYPERPARAMETERS, METADATA, POLICY, REWARD
 from deepracer_agent.networks import deterministic_layers
 from deepracer_agent.observation import observe
-from deepracer_agent.recipe import Recipe
+from deepracer_agent.progress import Progress
+from deepracer_agent.recipe import Budget, Recipe
 from deepracer_agent.recorder import RECENT, Recent, Recorder
 from deepracer_agent.settings import (
+    Settings,
     build_fleet,
     gather_fleet,
     load_settings,
@@ -38,6 +40,7 @@ from deepracer_agent.settings import (
 )
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
+from deepracer_sim.fleet import Fleet
 from deepracer_sim.ground import Frame
 from deepracer_sim.referee import Status, Verdict
 from deepracer_sim.world import World
@@ -46,29 +49,6 @@ _JUDGED_CARS = 20  # laps that choose the best driver: a start every 5 % of the 
 _JUDGE_EVERY = 40_000  # steps
 _CHECKPOINT_EVERY = 20.0  # s
 _REPORT_EVERY = 0.5  # s
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a training ends: at the first of these. None means no limit of that kind."""
-
-    minutes: float | None = None
-    steps: int | None = None
-    lap_rate: float | None = None  # of the last 100 episodes, 0..1
-
-
-class Progress(NamedTuple):
-    """How a training stands, told once a second or so."""
-
-    done: float  # share of the budget, 0..1
-    steps: int  # of all cars, in this session
-    seconds: float  # since training began
-    first_lap: float | None  # s after training began
-    episodes: int  # over all sessions
-    recent: Recent
-    best_progress_pct: float  # of the exported policy's laps; -1 before the first
-    best_lap_time: float  # s
-    cars: NDArray[np.float64]  # (k, 2) m, where the cars on the first track are
 
 
 def train(
@@ -90,7 +70,8 @@ def train(
     the reward function fails. Raises UserError for a user's mistake and a disk that refuses.
     """
     with interruptible() as check:
-        training = _Training(model, recipe, budget, report, resume, check, worlds, listen)
+        hooks = _Hooks(report, listen, check)
+        training = _Training(model, recipe, budget, _fleets(recipe.settings, worlds), hooks, resume)
         try:
             training.run()
         except BaseException:  # Ctrl-C, too: whatever ends it, what was learned is kept
@@ -102,6 +83,26 @@ def train(
         return training.progress()
 
 
+class _Hooks(NamedTuple):
+    """Who is told what while cars learn."""
+
+    report: Callable[[Progress], None]
+    listen: Listener | None
+    check_interrupt: Callable[[], None]
+
+
+def _fleets(settings: Settings, worlds: Sequence[World] | None) -> tuple[Fleet, Fleet]:
+    """The fleet that learns, and the one whose laps choose the best driver.
+
+    Given worlds are all there is, so their cars do both.
+    """
+    if worlds:
+        fleet = gather_fleet(settings, worlds)
+        return fleet, fleet
+    fleet = build_fleet(settings, settings.cars)
+    return fleet, build_fleet(settings, max(_JUDGED_CARS, len(fleet.worlds)))
+
+
 class _Training(BaseCallback):
     """One session. The learner calls it after every step and before every rollout."""
 
@@ -110,27 +111,20 @@ class _Training(BaseCallback):
         folder: Path,
         recipe: Recipe,
         budget: Budget,
-        report: Callable[[Progress], None],
+        fleets: tuple[Fleet, Fleet],
+        hooks: _Hooks,
         resume: bool,
-        check: Callable[[], None],
-        worlds: Sequence[World] | None,
-        listen: Listener | None,
     ) -> None:
         super().__init__()
         self._folder = folder
         self._recipe = recipe
         self._budget = budget
-        self._report = report
-        self._check_interrupt = check
-        settings, hyperparameters = recipe.settings, recipe.hyperparameters
-        self._listener = listen
-        fleet = gather_fleet(settings, worlds) if worlds else build_fleet(settings, settings.cars)
-        env = DrivingVecEnv(fleet, recipe.metadata, recipe.reward, self._listen)
-        self._learner = make_learner(env, recipe.metadata, hyperparameters, settings.seed)
-        # given worlds are all there is: their cars drive the laps that choose the best driver, too
-        self._fleet = fleet
-        judged = max(_JUDGED_CARS, len(fleet.worlds))
-        self._judged = fleet if worlds else build_fleet(settings, judged)
+        self._hooks = hooks
+        self._fleet, self._judged = fleets
+        hyperparameters = recipe.hyperparameters
+        env = DrivingVecEnv(self._fleet, recipe.metadata, recipe.reward, self._listen)
+        seed = recipe.settings.seed
+        self._learner = make_learner(env, recipe.metadata, hyperparameters, seed)
         self._before = Counters()
         if resume:
             self._before = load_checkpoint(folder / CHECKPOINT, self._learner)
@@ -139,12 +133,12 @@ class _Training(BaseCallback):
         self._best = self._before.best_progress_pct, -self._before.best_lap_time
         self._recorder = Recorder(
             folder,
-            fleet.tracks,
+            self._fleet.tracks,
             hyperparameters.num_episodes_between_training,
             self._before.episodes,
             self._before.sim_time,
         )
-        self._shown, self._cars = fleet.worlds[0].n, np.empty((0, 2))
+        self._shown, self._cars = self._fleet.worlds[0].n, np.empty((0, 2))
         self._begin = self._saved = self._reported = time.monotonic()
         self._judged_at = 0  # steps
         self._first_lap: float | None = None
@@ -157,7 +151,7 @@ class _Training(BaseCallback):
         self._learner.learn(sys.maxsize, callback=self, log_interval=None)
         self._judge()
         self._save()
-        self._report(self.progress())
+        self._hooks.report(self.progress())
 
     def progress(self) -> Progress:
         """How it stands."""
@@ -201,8 +195,8 @@ class _Training(BaseCallback):
         done: NDArray[np.bool_],
     ) -> None:
         self._recorder(verdict, actions, rewards, done)
-        if self._listener:
-            self._listener(verdict, actions, rewards, done)
+        if self._hooks.listen:
+            self._hooks.listen(verdict, actions, rewards, done)
         self._cars = np.stack([verdict.x, verdict.y], axis=-1)[: self._shown]
         if self._first_lap is None and self._recorder.laps:
             self._first_lap = time.monotonic() - self._begin
@@ -216,11 +210,11 @@ class _Training(BaseCallback):
 
     def _on_step(self) -> bool:
         """Go on while there is budget left."""
-        self._check_interrupt()
+        self._hooks.check_interrupt()
         now = time.monotonic()
         if now - self._reported > _REPORT_EVERY:
             self._reported = now
-            self._report(self.progress())
+            self._hooks.report(self.progress())
         return self._spent(now - self._begin, self._recorder.recent()) < 1.0
 
     def _spent(self, seconds: float, recent: Recent) -> float:

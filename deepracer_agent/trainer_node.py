@@ -15,8 +15,9 @@ from std_msgs.msg import Float32, String
 
 from deepracer_agent.interrupts import interruptible
 from deepracer_agent.model import find_model, new_model, remove_model
-from deepracer_agent.recipe import Files, Recipe, new_recipe, old_recipe
-from deepracer_agent.train import Budget, Progress, train
+from deepracer_agent.progress import Progress, in_words
+from deepracer_agent.recipe import Budget, Files, Recipe, new_recipe, old_recipe
+from deepracer_agent.train import train
 from deepracer_ros.diagnostics import Level, Report, report_diagnostics
 from deepracer_ros.parameters import parameter
 from deepracer_ros.process import large_messages, started
@@ -48,7 +49,7 @@ def main() -> None:
             worlds=worlds,
             listen=report.step,
         )
-        node.get_logger().info(f"{words(progress)}. The model is in {model}.")
+        node.get_logger().info(f"{in_words(progress)}. The model is in {model}.")
 
 
 @contextmanager
@@ -154,7 +155,7 @@ class Reporter:
         self._last = progress
         if progress.seconds - self._logged >= _LOG_EVERY:
             self._logged = progress.seconds
-            self._log.info(words(progress))
+            self._log.info(in_words(progress))
 
     def _tell(self, name: str, value: float) -> None:
         self._numbers[name].publish(Float32(data=float(value)))
@@ -172,16 +173,4 @@ class Reporter:
             "mean reward": f"{recent.reward:.2f}",
             "best lap time (s)": f"{self._last.best_lap_time:.2f}",
         }
-        return Report(Level.OK, words(self._last), values)
-
-
-def words(progress: Progress) -> str:
-    """How a training stands, on one line."""
-    speed = progress.steps / progress.seconds if progress.seconds else 0.0
-    recent = progress.recent
-    if recent.lap_rate != recent.lap_rate:  # NaN: no episode has ended yet
-        return f"{progress.seconds:.0f} s, first episodes, {speed:,.0f} steps/s"
-    return (
-        f"{progress.seconds:.0f} s, laps {recent.lap_rate:.0%}, "
-        f"progress {recent.progress_pct:.0f}%, {speed:,.0f} steps/s"
-    )
+        return Report(Level.OK, in_words(self._last), values)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from deepracer_agent.recipe import Files, Recipe
-    from deepracer_agent.train import Budget, Progress
+    from deepracer_agent.progress import Progress
+    from deepracer_agent.recipe import Budget, Files, Recipe
 
 DEFAULT_MINUTES = 2.0
 _LOG_EVERY = 10.0  # s
@@ -120,8 +120,7 @@ def train(
     The model goes to models/NAME. Ctrl-C ends the training early and keeps what was learned.
     """
     from deepracer_agent.model import find_model
-    from deepracer_agent.recipe import Files, old_recipe
-    from deepracer_agent.train import Budget
+    from deepracer_agent.recipe import Budget, Files, old_recipe
 
     given = {
         "tracks": tuple(track) if track else None,

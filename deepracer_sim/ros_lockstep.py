@@ -33,6 +33,7 @@ class LockstepServer:
         """Serve a world; `names` is what it was asked to be."""
         self._node, self._stage, self._world = node, stage, world
         self._lockstep = Lockstep(world)
+        world.frames()  # the first ones take longest; who is told of the world finds it quick
         self._waiting: Float32MultiArray | None = None
         self._paused = False
         self._refused = 0

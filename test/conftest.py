@@ -45,9 +45,9 @@ def three_actions():
 def make_recipe(round_track, three_actions):
     """A function that makes recipes for trainings of a few seconds."""
     from deepracer_agent.hyperparameters import Hyperparameters
+    from deepracer_agent.recipe import Recipe
     from deepracer_agent.rewards import load_reward
     from deepracer_agent.settings import Settings
-    from deepracer_agent.train import Recipe
 
     small = {"num_episodes_between_training": 1, "num_epochs": 1, "batch_size": 100, "lr": 1e-3}
 
@@ -105,7 +105,8 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, make_recipe):
     """A model that has learned the round track, in 4,000 steps. Read it, but leave it as it is."""
-    from deepracer_agent.train import Budget, train
+    from deepracer_agent.recipe import Budget
+    from deepracer_agent.train import train
 
     recipe = make_recipe(cars=8, num_episodes_between_training=2, num_epochs=4, loss_type="huber")
     folder = tmp_path_factory.mktemp("models") / "learned"

@@ -16,9 +16,10 @@ from deepracer_agent.checkpoint import FILE, read_counters
 from deepracer_agent.evaluate import drive_episodes
 from deepracer_agent.policy import Policy
 from deepracer_agent.ppo import DeepRacerPPO
+from deepracer_agent.recipe import Budget
 from deepracer_agent.settings import build_fleet
 from deepracer_agent.simtrace_reader import read_trace
-from deepracer_agent.train import Budget, train
+from deepracer_agent.train import train
 from deepracer_sim.errors import UserError
 from deepracer_sim.referee import Status
 

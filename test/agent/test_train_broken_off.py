@@ -12,8 +12,9 @@ import pytest
 from deepracer_agent import train as training
 from deepracer_agent.actions import Command, ContinuousActions, ModelMetadata
 from deepracer_agent.checkpoint import FILE, read_counters
+from deepracer_agent.recipe import Budget
 from deepracer_agent.rewards import RewardError
-from deepracer_agent.train import Budget, train
+from deepracer_agent.train import train
 from deepracer_sim.errors import UserError
 
 UPDATE = 200  # steps of one rollout of these recipes
