@@ -1,15 +1,17 @@
-# Each of these four does its own set-up, in .venv: make demo, make test, make lint, make bench.
+# Each of these does its own set-up, in .venv: make demo, make ros, make test, make lint, make bench.
 # Another Python than python3: make clean, then make demo PYTHON=python3.12
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo ros test lint bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/deepracer train --minutes 1 --name demo --overwrite
 	$(BIN)/deepracer evaluate demo --laps 5
+
+ros: $(VENV)/installed-ros
 
 test: lint
 	$(BIN)/python -m pytest
@@ -22,6 +24,7 @@ lint: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m bench.world
 	$(BIN)/python -m bench.learning
+	$(BIN)/python -m bench.ros
 
 clean:
 	rm -rf $(VENV)

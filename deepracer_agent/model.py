@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from os.path import isfile
 from pathlib import Path
 
 from deepracer_sim.errors import UserError
@@ -32,7 +33,7 @@ def find_model(name: str | None, models: Path = MODELS) -> Path:
             raise UserError(f"There is no model in {models}/ yet. Train one: deepracer train")
         return known[-1]
     for folder in (models / name, Path(name)):
-        if (folder / METADATA).is_file():
+        if isfile(folder / METADATA):  # no error for a name that no file can have
             return folder
     names = ", ".join(folder.name for folder in known) or "none"
     raise UserError(f"There is no model {name!r} in {models}/. The models there are: {names}.")

@@ -22,6 +22,7 @@ class Policy:
 
         Raises UserError where one is missing or damaged, or where the two do not belong together.
         """
+        self.folder = folder
         self.metadata = load_metadata(folder / "model_metadata.json")
         self._session = _session(folder / "policy.onnx")
         _check(self._session, self.metadata, folder)
@@ -72,9 +73,23 @@ def _check(session: onnxruntime.InferenceSession, metadata: ModelMetadata, folde
             f"{folder / 'policy.onnx'} gives {outputs[0].shape[1:]} values, but the action space "
             f"in model_metadata.json needs {expected}: the two files are of different models."
         )
-    black = np.zeros((1, FRAME_HEIGHT, FRAME_WIDTH), np.uint8)
-    if not np.isfinite(session.run(None, {"frame": black})[0]).all():
+    answer = _answer_to_black(session, folder)
+    if answer.shape != (1, expected) or not np.isfinite(answer).all():
         raise UserError(
-            f"{folder / 'policy.onnx'} gives no finite numbers: its weights are spoilt. "
-            "Train the model again."
+            f"{folder / 'policy.onnx'} gives no finite numbers for a frame: its weights are "
+            "spoilt. Train the model again."
         )
+
+
+def _answer_to_black(session: onnxruntime.InferenceSession, folder: Path) -> NDArray[Any]:
+    black = np.zeros((1, FRAME_HEIGHT, FRAME_WIDTH), np.uint8)
+    try:
+        answer: NDArray[Any] = session.run(None, {"frame": black})[0]
+    # as when it is loaded
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{folder / 'policy.onnx'} fails at a frame: it was not exported by this project "
+            f"({reason})."
+        ) from error
+    return answer

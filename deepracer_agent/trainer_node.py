@@ -1,15 +1,11 @@
 """The node `trainer`: the training of `deepracer train`, with cars that live behind topics."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import Float32, String
 
@@ -20,7 +16,7 @@ from deepracer_agent.recipe import Budget, Files, Recipe, new_recipe, old_recipe
 from deepracer_agent.train import train
 from deepracer_ros.diagnostics import Level, Report, report_diagnostics
 from deepracer_ros.parameters import parameter
-from deepracer_ros.process import large_messages, started
+from deepracer_ros.process import served, started
 from deepracer_sim.errors import UserError
 from deepracer_sim.race import EVENTS
 from deepracer_sim.referee import Status, Verdict
@@ -31,7 +27,6 @@ _LOG_EVERY = 10.0  # s
 
 def main() -> None:
     """Wait for the worlds, train, and end."""
-    large_messages()
     with started(signals=False), served(Node("trainer")) as node:
         wanted = parameters(node)
         with interruptible():
@@ -50,26 +45,6 @@ def main() -> None:
             listen=report.step,
         )
         node.get_logger().info(f"{in_words(progress)}. The model is in {model}.")
-
-
-@contextmanager
-def served(node: Node) -> Iterator[Node]:
-    """Serve a node in a thread of its own, as training keeps this one busy."""
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=_spin, args=(executor,))
-    thread.start()
-    try:
-        yield node
-    finally:
-        executor.shutdown()
-        thread.join()
-        node.destroy_node()
-
-
-def _spin(executor: SingleThreadedExecutor) -> None:
-    with suppress(ExternalShutdownException):  # the process ends
-        executor.spin()
 
 
 def parameters(node: Node) -> dict[str, Any]:

@@ -41,10 +41,9 @@ def play(
     `clock` publishes the bag's time on /clock, unless that was recorded too. Raises UserError
     where the bag has no such topic, or is damaged.
     """
-    with started([]):
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            # In place of rclpy's own, which would take the publishers away at once.
-            signal.signal(ending, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    with started([], signals=False):
         node = rclpy.create_node("bag_player", enable_rosout=False, start_parameter_services=False)
         publishers = _publishers(node, bag, {node.resolve_topic_name(topic) for topic in topics})
         ticks = clock and _CLOCK not in publishers

@@ -45,9 +45,9 @@ def record(out: Path, topics: Sequence[str], storage: Literal["mcap", "sqlite3"]
     # A message is written whole: Ctrl-C ends the spinning below, and breaks into nothing.
     signal.signal(signal.SIGINT, lambda *_: None)
     writer = Writer(out, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
-    with _disk_faults(out), started([]), writer:
-        with suppress(ExternalShutdownException):  # so that the bag is made complete
-            rclpy.spin(Recorder(writer, topics))
+    # The end of spinning is suppressed first: so the writer makes the bag complete.
+    with _disk_faults(out), started([]), writer, suppress(ExternalShutdownException):
+        rclpy.spin(Recorder(writer, topics))
     names = sorted(connection.topic for connection in writer.connections)
     return Recorded(sum(writer.counts.values()), names)
 

@@ -4,8 +4,9 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from deepracer_ros.shared_memory import check_shared_memory, shared_memory_fault
@@ -63,11 +64,10 @@ def check_environment() -> None:
         )
 
 
-def large_messages() -> None:
-    """Let messages of megabytes go through shared memory in one piece, before ROS is up.
+def choose_transport() -> None:
+    """Let Fast DDS read our config/fastdds.xml, unless the user has another file for it.
 
-    The default is pieces of 64 kB over the loopback network, at a tenth of the speed. Other
-    middlewares than Fast DDS do not read the file.
+    Other middlewares do not look at it.
     """
     path = share_directory() / "config" / "fastdds.xml"
     os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(path))
@@ -83,6 +83,7 @@ def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[
     from rclpy.executors import ExternalShutdownException
     from rclpy.signals import SignalHandlerOptions
 
+    choose_transport()
     options = SignalHandlerOptions.ALL if signals else SignalHandlerOptions.NO
     try:
         rclpy.init(args=args, signal_handler_options=options)
@@ -102,18 +103,45 @@ def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[
         rclpy.try_shutdown()
 
 
+@contextmanager
+def served(node: Any) -> Iterator[Any]:
+    """Serve a node in a thread of its own inside, and destroy it at the end."""
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+
+    def spin() -> None:
+        with suppress(ExternalShutdownException):  # the process ends
+            executor.spin()
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    try:
+        yield node
+    finally:
+        executor.shutdown()
+        thread.join()
+        node.destroy_node()
+
+
 def spin(make: Callable[[], Any]) -> None:
     """Make a node, or several, and serve them until the process is asked to end."""
+    with started():
+        serve(make)
+
+
+def serve(make: Callable[[], Any]) -> None:
+    """The same where ROS is up already."""
     from rclpy.executors import SingleThreadedExecutor
 
-    with started():
-        executor = SingleThreadedExecutor()
-        made = make()
-        nodes = list(made) if isinstance(made, Iterable) else [made]
+    executor = SingleThreadedExecutor()  # first: one made after the end was asked for complains
+    made = make()
+    nodes = list(made) if isinstance(made, Iterable) else [made]
+    for node in nodes:
+        executor.add_node(node)
+    try:
+        executor.spin()
+    finally:
         for node in nodes:
-            executor.add_node(node)
-        try:
-            executor.spin()
-        finally:
-            for node in nodes:
-                node.destroy_node()
+            node.destroy_node()

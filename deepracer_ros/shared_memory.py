@@ -9,6 +9,7 @@ from pathlib import Path
 from deepracer_sim.errors import UserError
 
 _FOLDER = Path("/dev/shm")
+_LEFTOVERS = "/dev/shm/fast*"
 _SEGMENT = 18_000_000  # bytes that a node takes with config/fastdds.xml
 _LEAST = 8192  # bytes without which a library that ROS loads is killed by SIGBUS
 
@@ -19,8 +20,7 @@ def check_shared_memory() -> None:
     if error and error.errno == errno.ENOSPC:
         raise UserError(
             f"The shared memory {_FOLDER} is full, and ROS cannot start without a little of it. "
-            "If no ROS node runs, remove what killed ones have left there: "
-            f"rm {_FOLDER}/fastdds_* {_FOLDER}/fastrtps_*"
+            f"What killed nodes left can be removed when none runs: {_LEFTOVERS}"
         )
 
 
@@ -33,14 +33,15 @@ def shared_memory_fault(domain: int) -> str:
     if error := _refusal(_SEGMENT):
         return (
             f"Shared memory cannot be used ({_FOLDER}: {error.strerror}): messages go over the "
-            "network instead, which is slower. Errors of RTPS_TRANSPORT_SHM say the same."
+            "network instead, which is slower; errors of RTPS_TRANSPORT_SHM say the same. What "
+            f"killed nodes left can be removed when none runs: {_LEFTOVERS}"
         )
     strangers = sorted(_owners(domain) - {os.getuid()})
     if strangers:
         return (
             f"User {strangers[0]} runs or ran ROS nodes with ROS_DOMAIN_ID {domain}, too: no "
             "messages come through between users. Run all nodes as one user, or choose another "
-            f"ROS_DOMAIN_ID. What killed nodes left there can be removed: {_FOLDER}/fastrtps_*"
+            f"ROS_DOMAIN_ID. What killed nodes left can be removed when none runs: {_LEFTOVERS}"
         )
     return ""
 

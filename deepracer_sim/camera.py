@@ -30,7 +30,7 @@ WALL_HEIGHT = 1.0  # m
 _MOST_WALKS = 4  # through the drawing for one image row
 _FARTHEST = 1e6  # m from the map's origin; from farther, rounding exceeds _EDGE
 _MOST_COLUMNS = 2**15 - 1  # and rows of a drawing: what 16.16 fixed point counts
-_LARGEST = 4096  # pixels, width and height of a picture
+MOST_PIXELS = 4096  # pixels, width and height of a picture
 _EDGE = 0.002  # m that a walk keeps from the drawing's edge, so that rounding stays inside
 
 # What a preset of config/camera.yaml must hold and the values that make sense.
@@ -83,8 +83,8 @@ def load_camera(
     """
     path = path or share_directory() / "config" / "camera.yaml"
     for name, size in (("width", width), ("height", height)):
-        if not 1 <= size <= _LARGEST:
-            raise UserError(f"The camera's {name} must be 1 to {_LARGEST} pixels, found {size}.")
+        if not 1 <= size <= MOST_PIXELS:
+            raise UserError(f"The camera's {name} must be 1 to {MOST_PIXELS} pixels, found {size}.")
     presets = read_mapping(path)
     if preset not in presets:
         known = ", ".join(map(str, presets))

@@ -78,9 +78,9 @@ class Lockstep:
             return np.arange(self._world.n)
         if columns != POSES or values.shape[1:] != (4,):
             raise ValueError(f"the columns are {columns!r}; known are {COMMANDS!r} and {POSES!r}")
+        if not np.isin(values[:, 0], np.arange(self._world.n)).all():
+            raise ValueError(f"there are {self._world.n} cars, asked for are {values[:, 0]}")
         cars = values[:, 0].astype(np.int64)
-        if not np.isin(cars, np.arange(self._world.n)).all():
-            raise ValueError(f"there are {self._world.n} cars, asked for are {cars}")
         self._world.reset(cars, values[:, 1:])
         return cars
 

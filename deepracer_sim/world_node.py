@@ -11,7 +11,7 @@ from rclpy.node import Node
 
 from deepracer_ros.diagnostics import report_diagnostics
 from deepracer_ros.parameters import parameter
-from deepracer_ros.process import large_messages, started
+from deepracer_ros.process import started
 from deepracer_sim.camera import Camera, load_camera
 from deepracer_sim.car import CarParameters, load_car
 from deepracer_sim.errors import UserError
@@ -22,7 +22,7 @@ from deepracer_sim.ros_stage import Stage
 from deepracer_sim.track import Track
 from deepracer_sim.track_files import resolve_tracks
 from deepracer_sim.world import EmbeddedWorld, World
-from deepracer_sim.world_description import Names
+from deepracer_sim.world_description import MOST_CARS, Names
 
 WORLDS: dict[str, Callable[[Track, int, CarParameters, Camera], World]] = {
     "embedded": EmbeddedWorld,
@@ -31,13 +31,12 @@ WORLDS: dict[str, Callable[[Track, int, CarParameters, Camera], World]] = {
 
 def main() -> None:
     """Serve a world until the process is asked to end."""
-    large_messages()
     with started():
         node = Node("world")
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         lockstep = parameter(node, "lockstep", False, "Move when a trainer says so, not in time.")
-        cars = parameter(node, "cars", 32, "Cars, in lockstep.", low=1, high=1024)
+        cars = parameter(node, "cars", 32, "Cars, in lockstep.", low=1, high=MOST_CARS)
         names = read_names(node)
         world = make_world(node, names, cars if lockstep else 1)
         try:

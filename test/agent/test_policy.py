@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from deepracer_agent.actions import NETWORKS, commands, load_metadata, save_metadata
 from deepracer_agent.env import DrivingVecEnv
@@ -158,14 +158,21 @@ def test_a_policy_of_another_model_is_told(model, actions):
         Policy(model)
 
 
-def graph(input_type, input_shape, operator, output_type, **attributes):
-    """An ONNX file with one operator between `frame` and `action` (n, 3)."""
-    frame = helper.make_tensor_value_info("frame", input_type, input_shape)
-    action = helper.make_tensor_value_info("action", output_type, ["n", 3])
-    node = helper.make_node(operator, ["frame"], ["action"], **attributes)
-    body = helper.make_graph([node], "other", [frame], [action])
+def onnx_file(nodes, frame, action, *constants):
+    """An ONNX file of a few operators between `frame` and `action`."""
+    ends = [
+        [helper.make_tensor_value_info(name, *kind)]
+        for name, kind in (("frame", frame), ("action", action))
+    ]
+    body = helper.make_graph(nodes, "other", *ends, constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return model.SerializeToString()
+
+
+def graph(input_type, input_shape, operator, output_type, **attributes):
+    """An ONNX file with one operator between `frame` and `action` (n, 3)."""
+    node = helper.make_node(operator, ["frame"], ["action"], **attributes)
+    return onnx_file([node], (input_type, input_shape), (output_type, ["n", 3]))
 
 
 @pytest.mark.parametrize(
@@ -178,6 +185,26 @@ def graph(input_type, input_shape, operator, output_type, **attributes):
 def test_a_foreign_network_is_told(model, content):
     (model / POLICY).write_bytes(content)
     with pytest.raises(UserError, match="was not exported by this project"):
+        Policy(model)
+
+
+def reshaping(rows):
+    """An ONNX file that makes (rows, 3) of a frame."""
+    nodes = [
+        helper.make_node("Cast", ["frame"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["pixels", "shape"], ["action"]),
+    ]
+    shape = numpy_helper.from_array(np.array([rows, 3]), "shape")
+    frame = TensorProto.UINT8, ["n", 120, 160]
+    return onnx_file(nodes, frame, (TensorProto.FLOAT, ["n", 3]), shape)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"), [(7, "fails at a frame"), (-1, "gives no finite numbers for a frame")]
+)
+def test_a_network_that_answers_otherwise_than_it_says_is_told(model, rows, words):
+    (model / POLICY).write_bytes(reshaping(rows))
+    with pytest.raises(UserError, match=words):
         Policy(model)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from std_msgs.msg import Float32MultiArray
 
-from deepracer_ros.process import large_messages
+from deepracer_ros.process import served as served_in_thread
 from deepracer_sim.camera import load_camera
 from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
@@ -18,24 +18,14 @@ CARS = 8
 
 
 @pytest.fixture
-def served(domain, monkeypatch):
-    """A function that makes a node which is served in another thread, as the trainer's is."""
+def served(domain):
+    """A node that is served in another thread, as the trainer's is."""
     import rclpy
-    from rclpy.executors import SingleThreadedExecutor
 
-    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE", raising=False)
-    large_messages()
     context = rclpy.Context()
     context.init(domain_id=domain)
-    node = rclpy.create_node("driver", context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join()
-    node.destroy_node()
+    with served_in_thread(rclpy.create_node("driver", context=context)) as node:
+        yield node
     context.shutdown()
 
 
