@@ -4,7 +4,7 @@ import io
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,11 @@ from deepracer_sim.files import write_atomic
 Array = NDArray[np.float64]
 
 IMAGE, COMPRESSED, DRIVE = "camera/image_raw", "camera/image_raw/compressed", "drive"
+_TYPES = {
+    IMAGE: "sensor_msgs/msg/Image",
+    COMPRESSED: "sensor_msgs/msg/CompressedImage",
+    DRIVE: "ackermann_msgs/msg/AckermannDriveStamped",
+}
 
 _AGREED_DEG = 5.0  # two steering angles that are no further apart agree
 _NONE = Command(math.nan, math.nan)
@@ -44,14 +49,17 @@ class Comparison(NamedTuple):
     speed_difference: float
 
 
-def choose_topics(names: Collection[str], namespace: str) -> tuple[str, str | None]:
-    """The camera's topic and its car's drive topic, if there is one, among a bag's.
+def choose_topics(types: Mapping[str, str], namespace: str) -> tuple[str, str | None]:
+    """The camera's topic and its car's drive topic, if there is one, among a bag's, whose types
+    are given by name.
 
     Of several cameras it is the one in `namespace`. Raises UserError where that leaves none, or
     more than one.
     """
     for kind in (IMAGE, COMPRESSED):
-        cameras = sorted(name for name in names if name.endswith(f"/{kind}"))
+        cameras = sorted(
+            name for name in types if name.endswith(f"/{kind}") and types[name] == _TYPES[kind]
+        )
         own = f"{namespace.rstrip('/')}/{kind}"
         if own in cameras:
             cameras = [own]
@@ -62,10 +70,10 @@ def choose_topics(names: Collection[str], namespace: str) -> tuple[str, str | No
             )
         if cameras:
             drive = cameras[0].removesuffix(kind) + DRIVE
-            return cameras[0], drive if drive in names else None
+            return cameras[0], drive if types.get(drive) == _TYPES[DRIVE] else None
     raise UserError(
         f"The bag has no camera images, on no topic {IMAGE} or {COMPRESSED}. "
-        f"Its topics are: {', '.join(sorted(names)) or 'none'}."
+        f"Its topics are: {', '.join(sorted(types)) or 'none'}."
     )
 
 
@@ -106,13 +114,13 @@ class Replay:
     def compare(self) -> Comparison:
         """Put the differences in figures."""
         _, done, would = self.traces()
-        both = np.isfinite(np.hstack((done, would))).all(axis=1)
+        both = np.flatnonzero(np.isfinite(done + would).all(axis=1))
         difference = np.abs(done - would)[both]
         steering = np.degrees(difference[:, 0])
         return Comparison(
-            images=len(both),
+            images=len(done),
             answered=self.answered,
-            compared=int(both.sum()),
+            compared=len(both),
             steering_difference=_mean(steering),
             steering_rms=math.sqrt(_mean(steering**2)),
             steering_correlation=_correlation(done[both, 0], would[both, 0]),
@@ -145,15 +153,23 @@ def plot(replay: Replay, title: str, path: Path) -> None:
     times, done, would = replay.traces()
     figure = Figure(figsize=(12.0, 6.0), layout="constrained")
     steering, speed = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    for commands, label, color in ((done, "recorded", "tab:gray"), (would, "agent", "tab:orange")):
+    for commands, label, color, width in (
+        (done, "recorded", "tab:gray", 3.0),  # so that it shows below an equal one
+        (would, "agent", "tab:orange", 1.2),
+    ):
         if np.isfinite(commands).any():
-            steering.plot(times, np.degrees(commands[:, 0]), label=label, color=color)
-            speed.plot(times, commands[:, 1], label=label, color=color)
-    steering.set(title=title, ylabel="steering (deg, left positive)")
+            style = {"color": color, "linewidth": width, "drawstyle": "steps-post"}
+            steering.plot(times, np.degrees(commands[:, 0]), label=label, **style)
+            speed.plot(times, commands[:, 1], **style)
+    low, high = steering.get_ylim()
+    steering.set(ylabel="steering (deg, left positive)", ylim=(min(low, -32.0), max(high, 32.0)))
     speed.set(xlabel="time (s)", ylabel="speed (m/s)")
-    steering.legend(loc="upper right")
+    low, high = speed.get_ylim()
+    speed.set_ylim(min(0.0, low), 1.1 * high)
     for axes in (steering, speed):
         axes.grid(alpha=0.3)
+    figure.suptitle(title)
+    figure.legend(loc="outside upper right", ncols=2)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     write_atomic(path, picture.getvalue())

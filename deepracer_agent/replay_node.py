@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,7 +73,9 @@ class ReplayNode(Node):
         with open_bag(Path(self._bag)) as bag:
             for fault in bag.faults:
                 self.get_logger().warning(fault)
-            camera, drive = choose_topics({t.name for t in bag.topics}, self.get_namespace())
+            types = {topic.name: topic.type for topic in bag.topics}
+            camera, drive = choose_topics(types, self.get_namespace())
+            self.get_logger().info(f"Showing {camera} of {self._bag} to the agent.")
             if drive is None:
                 self.get_logger().warning("The bag has no commands: the agent's alone are shown.")
             replay = Replay(list(_commands(bag, drive)) if drive else [])
@@ -97,8 +100,9 @@ class ReplayNode(Node):
             unanswered = 0 if answer else unanswered + 1
             if unanswered == (_MOST_UNANSWERED if replay.answered else 1):
                 raise UserError(
-                    f"Nobody answers the images on {self._camera.topic_name} by commands on "
-                    f"{self.resolve_topic_name(DRIVE)}. Does an agent run, with use_sim_time?"
+                    f"Nobody answers the images on {self._camera.topic_name} on "
+                    f"{self.resolve_topic_name(DRIVE)}. Does an agent run, with use_sim_time, and "
+                    f"takes it {image.width}x{image.height} {image.encoding}?"
                 )
             patience = _PATIENCE
             replay.add(message.time, to_nanoseconds(image.header.stamp), answer)
@@ -124,7 +128,7 @@ class ReplayNode(Node):
 def _commands(bag: Bag, topic: str) -> Iterator[Recorded]:
     """The commands of a bag, but for those that are not finite."""
     for message in bag.messages([topic]):
-        drive = deserialize_message(message.data, AckermannDriveStamped)
+        drive = _read(message, AckermannDriveStamped)
         with suppress(ValueError):
             command = Command(*read_drive(drive))
             yield Recorded(message.time, to_nanoseconds(drive.header.stamp), command)
@@ -133,12 +137,20 @@ def _commands(bag: Bag, topic: str) -> Iterator[Recorded]:
 def _image(message: Message) -> Image:
     """A recorded image; one without content where a JPEG is damaged."""
     if not message.topic.endswith(COMPRESSED):
-        return deserialize_message(message.data, Image)
-    jpeg = deserialize_message(message.data, CompressedImage)
+        return _read(message, Image)
+    jpeg = _read(message, CompressedImage)
     frame = cv2.imdecode(np.frombuffer(jpeg.data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if frame is None:
         return Image(header=jpeg.header)
     return to_image(np.asarray(frame, np.uint8), jpeg.header.stamp, jpeg.header.frame_id)
+
+
+def _read(message: Message, kind: Any) -> Any:
+    """A recorded message. Raises UserError where it is damaged."""
+    try:
+        return deserialize_message(message.data, kind)
+    except RuntimeError as error:
+        raise UserError(f"A message on {message.topic} is damaged.") from error
 
 
 def main() -> None:

@@ -45,9 +45,7 @@ def record(
     path = out or Path(f"rosbag2_{datetime.now():%Y_%m_%d-%H_%M_%S}")
     recorded = record(path, topics or [], storage)
     print(f"Recorded {recorded.messages:,} messages of {len(recorded.topics)} topics: {path}")
-    absent = {topic.strip("/") for topic in topics or []}.difference(
-        topic.strip("/") for topic in recorded.topics
-    )
+    absent = {f"/{topic.lstrip('/')}" for topic in topics or []}.difference(recorded.topics)
     if absent:
         print(f"Nobody published {', '.join(sorted(absent))}.")
 

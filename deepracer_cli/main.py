@@ -7,7 +7,16 @@ from xml.etree import ElementTree
 
 import typer
 
-from deepracer_cli import bag, evaluate, interfaces, launch, models, reward, tracks, train
+from deepracer_cli import (
+    bag,
+    evaluate,
+    interfaces,
+    launch,
+    models,
+    reward,
+    tracks,
+    train,
+)
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 

@@ -118,10 +118,12 @@ def open_bag(path: Path) -> Iterator[Bag]:
 
     Raises UserError where there is none, or where nothing of it can be read.
     """
-    if not path.exists():
-        raise UserError(f"There is no bag at {path}.")
-    files = [path] if path.is_file() else [p for p in path.iterdir() if p.suffix in _STORAGES]
-    if not files or any(file.suffix not in _STORAGES for file in files):
+    try:
+        files = [p for p in (path.iterdir() if path.is_dir() else [path]) if p.suffix in _STORAGES]
+        path.stat()
+    except OSError as error:
+        raise UserError(f"There is no bag at {path}: {error.strerror}.") from error
+    if not files:
         raise UserError(f"{path} is no bag: a bag is a folder with .mcap or .db3 files in it.")
     for file in files:
         _settle(file)

@@ -14,7 +14,7 @@ from rosgraph_msgs.msg import Clock
 
 from deepracer_ros.bag import Bag, Message
 from deepracer_ros.bag_qos import to_offer
-from deepracer_ros.bag_types import message_class
+from deepracer_ros.bag_types import full_names, message_class
 from deepracer_ros.process import started
 from deepracer_ros.topics import CLOCK
 from deepracer_sim.errors import UserError
@@ -45,7 +45,7 @@ def play(
         signal.signal(ending, signal.default_int_handler)
     with started([], signals=False):
         node = rclpy.create_node("bag_player", enable_rosout=False, start_parameter_services=False)
-        publishers = _publishers(node, bag, {node.resolve_topic_name(topic) for topic in topics})
+        publishers = _publishers(node, bag, full_names(node, topics))
         ticks = clock and _CLOCK not in publishers
         if ticks:
             publishers[_CLOCK] = node.create_publisher(Clock, _CLOCK[0], CLOCK)

@@ -18,7 +18,7 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from deepracer_ros.bag_qos import to_recorded, to_request
-from deepracer_ros.bag_types import definition, message_class
+from deepracer_ros.bag_types import definition, full_names, message_class
 from deepracer_ros.process import started
 from deepracer_sim.errors import UserError
 
@@ -59,7 +59,7 @@ class Recorder(Node):
         """Record some topics, named absolutely or relative to the node's namespace, or all."""
         super().__init__("bag_recorder", enable_rosout=False, start_parameter_services=False)
         self._writer = writer
-        self._wanted = {self.resolve_topic_name(topic) for topic in topics}
+        self._wanted = full_names(self, topics)
         self._known = set(_LEFT_OUT) - self._wanted
         self.create_timer(_SEARCH_PERIOD, self._search)
         self.create_timer(_SAVE_PERIOD, self._save)

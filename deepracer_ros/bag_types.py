@@ -1,13 +1,32 @@
-"""Message types by name: their classes, and their definitions as bags carry them."""
+"""Names: of topics, and of message types with their definitions as bags carry them."""
 
 import importlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
+from rclpy.node import Node
+
+from deepracer_sim.errors import UserError
 
 _PLAIN = re.compile(r"(bool|byte|char|w?string|float(32|64)|u?int(8|16|32|64))\b")
+
+
+def full_names(node: Node, topics: Iterable[str]) -> set[str]:
+    """Topic names in full, where those given may be relative to the node's namespace.
+
+    Raises UserError where one is not good.
+    """
+    names = set()
+    for topic in topics:
+        try:
+            names.add(node.resolve_topic_name(topic))
+        except RuntimeError as error:
+            reason = str(error).removeprefix("failed to resolve name: ").partition(", at /")[0]
+            raise UserError(f"{topic!r} is no name of a topic: {reason}.") from error
+    return names
 
 
 def message_class(name: str) -> Any:

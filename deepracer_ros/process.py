@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from deepracer_ros.shared_memory import check_shared_memory, shared_memory_fault
+from deepracer_ros.shared_memory import check_ports, check_shared_memory, shared_memory_fault
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 
@@ -89,7 +89,9 @@ def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[
         rclpy.init(args=args, signal_handler_options=options)
     except RuntimeError as error:
         raise UserError(f"ROS does not start: {error}") from error
-    if fault := shared_memory_fault(rclpy.get_default_context().get_domain_id()):
+    domain = rclpy.get_default_context().get_domain_id()
+    check_ports(domain)
+    if fault := shared_memory_fault(domain):
         rclpy.logging.get_logger("deepracer_ros").warning(fault)
     try:
         yield

@@ -25,7 +25,7 @@ class CarNode(Node):
 
     def __init__(self, car: CarParameters, camera: Camera) -> None:
         """Publish what does not change: the description and the static transforms."""
-        super().__init__("car")
+        super().__init__("car", start_parameter_services=False)  # it has none
         self._odometry = self.create_publisher(Odometry, "odom", 10)
         self._transforms = self.create_publisher(TFMessage, "tf", 100)
         self._static = self.create_publisher(TFMessage, "tf_static", LATCHED)
@@ -34,9 +34,11 @@ class CarNode(Node):
         self._description.publish(String(data=car_urdf(car, camera)))
 
     def show(self, states: CarStates, stamp: Time) -> None:
-        """Publish the motion of the first car."""
-        self._odometry.publish(to_odometry(states, 0, stamp))
-        self._transforms.publish(TFMessage(transforms=[to_transform(states, 0, stamp)]))
+        """Publish the motion of the first car, to those who listen."""
+        if self._odometry.get_subscription_count():
+            self._odometry.publish(to_odometry(states, 0, stamp))
+        if self._transforms.get_subscription_count():
+            self._transforms.publish(TFMessage(transforms=[to_transform(states, 0, stamp)]))
 
 
 class CameraNode(Node):
@@ -44,7 +46,7 @@ class CameraNode(Node):
 
     def __init__(self, camera: Camera, compressed: bool) -> None:
         """compressed: offer JPEG images, too."""
-        super().__init__("camera")
+        super().__init__("camera", start_parameter_services=False)  # it has none
         self._camera = camera
         self._image = self.create_publisher(Image, "camera/image_raw", SENSOR)
         self._info = self.create_publisher(CameraInfo, "camera/camera_info", SENSOR)

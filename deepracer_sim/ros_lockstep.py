@@ -8,7 +8,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from deepracer_ros.diagnostics import Level, Meter, Report, publishers
 from deepracer_ros.messages import to_time
-from deepracer_ros.topics import LATCHED
+from deepracer_ros.topics import LATCHED, SENSOR
 from deepracer_sim.lockstep import Lockstep
 from deepracer_sim.ros_fleet import (
     DRIVE,
@@ -43,7 +43,7 @@ class LockstepServer:
         self._image = node.create_publisher(Image, IMAGE, 10)
         self._description = node.create_publisher(String, WORLD, LATCHED)
         self._description.publish(String(data=describe(world, names)))
-        node.create_subscription(Float32MultiArray, DRIVE, self._hear, 10)
+        node.create_subscription(Float32MultiArray, DRIVE, self._hear, SENSOR)
         node.create_service(Trigger, "sim/reset", self._reset)
         node.create_service(SetBool, "sim/pause", self._pause)
 

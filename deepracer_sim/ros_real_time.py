@@ -41,6 +41,7 @@ class RealTime:
 
     def run(self, executor: Executor) -> None:
         """Step at an even pace, and serve the nodes in between, until ROS ends."""
+        self._meter.read()  # begins anew: the start took its time
         due = time.monotonic()
         while True:
             due += self._period
@@ -106,5 +107,6 @@ class RealTime:
 
     def _pause(self, request: SetBool.Request, answer: SetBool.Response) -> SetBool.Response:
         self._paused = request.data
+        self._meter.read()  # begins anew: a pause is not slowness
         answer.success, answer.message = True, "paused" if request.data else "running"
         return answer

@@ -26,11 +26,14 @@ def nanoseconds(steps: int) -> int:
 class Stage:
     """The clock, the track, one car and its camera."""
 
-    def __init__(self, node: Node, world: World, compressed: bool) -> None:
-        """Publish the track on a node, and make the nodes `car` and `camera` beside it."""
+    def __init__(self, node: Node, world: World, clock: str, compressed: bool) -> None:
+        """Publish the track on a node, and make the nodes `car` and `camera` beside it.
+
+        clock: topic of the simulated time.
+        """
         self.car = CarNode(world.car, world.camera)
         self.camera = CameraNode(world.camera, compressed)
-        self._clock = node.create_publisher(Clock, "clock", CLOCK)
+        self._clock = node.create_publisher(Clock, clock, CLOCK)
         stamp = to_time(0)
         self._markers = node.create_publisher(MarkerArray, "track", LATCHED)
         self._markers.publish(to_track_markers(world.track, stamp))
@@ -38,9 +41,10 @@ class Stage:
         self._centerline.publish(to_centerline(world.track, stamp))
 
     def show(self, steps: int, states: CarStates, frame: Callable[[], Frame]) -> None:
-        """Publish the time and how the first car is; `frame` gives its view if anybody looks."""
+        """Tell those who listen the time and how the first car is; `frame` gives its view."""
         stamp = to_time(nanoseconds(steps))
-        self._clock.publish(Clock(clock=stamp))
+        if self._clock.get_subscription_count():
+            self._clock.publish(Clock(clock=stamp))
         self.car.show(states, stamp)
         if self.camera.is_watched:
             self.camera.show(frame(), stamp)

@@ -78,7 +78,8 @@ def serve(
     )
     clockwise = parameter(node, "clockwise", False, "Drive against the track's own direction.")
     put_back = parameter(node, "put_back", True, "Put the car back when it has left the track.")
-    stage = Stage(node, world, compressed)
+    # in lockstep, several worlds may be up, each with a time of its own
+    stage = Stage(node, world, "clock" if lockstep else "/clock", compressed)
     executor.add_node(stage.car)
     executor.add_node(stage.camera)
     if lockstep:

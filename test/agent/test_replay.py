@@ -79,6 +79,17 @@ def test_the_plot_is_a_png(tmp_path, done):
     assert (tmp_path / "replay.png").read_bytes().startswith(b"\x89PNG")
 
 
+def typed(names):
+    """Topics of the types that their names let expect."""
+    kinds = {"image_raw": "Image", "compressed": "CompressedImage"}
+    return {
+        name: f"sensor_msgs/msg/{kinds[name.rpartition('/')[2]]}"
+        if "camera" in name
+        else "ackermann_msgs/msg/AckermannDriveStamped"
+        for name in names
+    }
+
+
 @pytest.mark.parametrize(
     ("names", "namespace", "found"),
     [
@@ -99,7 +110,7 @@ def test_the_plot_is_a_png(tmp_path, done):
     ],
 )
 def test_the_camera_is_found(names, namespace, found):
-    assert choose_topics(names, namespace) == found
+    assert choose_topics(typed(names), namespace) == found
 
 
 @pytest.mark.parametrize(
@@ -112,4 +123,11 @@ def test_the_camera_is_found(names, namespace, found):
 )
 def test_no_camera_or_more_than_one_is_told(names, words):
     with pytest.raises(UserError, match=words):
-        choose_topics(names, "/")
+        choose_topics(typed(names), "/")
+
+
+def test_a_topic_of_another_type_is_not_taken():
+    types = typed(["/camera/image_raw", "/drive"])
+    assert choose_topics({**types, "/drive": "geometry_msgs/msg/Twist"}, "/")[1] is None
+    with pytest.raises(UserError, match="no camera images"):
+        choose_topics({**types, "/camera/image_raw": "std_msgs/msg/String"}, "/")

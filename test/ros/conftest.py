@@ -130,6 +130,13 @@ class Process:
         self.send(signal.SIGINT)
         return self.wait()
 
+    def clear_away(self):
+        """End it however it goes; what is killed leaves its shared memory behind."""
+        self.send(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self.kill()
+
     def kill(self):
         """End it as a crash does."""
         self._process.kill()
@@ -160,4 +167,4 @@ def start(domain, tmp_path):
 
     yield begin
     for process in started:
-        process.kill()
+        process.clear_away()

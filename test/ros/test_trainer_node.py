@@ -80,9 +80,7 @@ def test_a_training_tells_of_itself_and_ends_with_a_model(
     assert world.stop() == 0
 
 
-def test_the_world_may_be_killed_and_started_again(
-    start_world, start_trainer, steps_saved, peer
-):
+def test_the_world_may_be_killed_and_started_again(start_world, start_trainer, steps_saved, peer):
     world = start_world()
     trainer = start_trainer()
     peer.spin_until(steps_saved)
