@@ -49,3 +49,8 @@ $(VENV)/installed-%: $(VENV)/installed
 	$(BIN)/deepracer interfaces
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import deepracer_agent.trainer_node, deepracer_sim.world_node'
 	@touch $@
+
+# The real Gazebo 11, below the user's cache folder where it is not installed.
+.PHONY: gazebo
+gazebo: $(VENV)/installed
+	$(BIN)/deepracer gazebo install

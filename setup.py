@@ -49,6 +49,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["deepracer_*"]),
+    package_data={"deepracer_sim.gazebo": ["*.cc"]},
     data_files=installed_files(),
     zip_safe=False,
     install_requires=[

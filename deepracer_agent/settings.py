@@ -12,8 +12,10 @@ from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
 from deepracer_sim.fleet import Fleet
+from deepracer_sim.randomize import OFF, check_preset
 from deepracer_sim.track_files import resolve_tracks
-from deepracer_sim.world import EmbeddedWorld, World
+from deepracer_sim.world import World
+from deepracer_sim.worlds import EMBEDDED, make_world
 
 FILE = "settings.json"
 MOST_CARS = 1024
@@ -39,6 +41,10 @@ class Settings:
     """Drive the tracks against their own direction."""
     alternate: bool = False
     """Change the direction with every episode."""
+    world: str = EMBEDDED
+    """What simulates: embedded or gazebo."""
+    randomize: str = OFF
+    """How much cars and cameras differ while they learn: a preset of deepracer_sim/randomize.py."""
 
 
 def save_settings(settings: Settings, folder: Path) -> None:
@@ -55,6 +61,8 @@ def load_settings(folder: Path) -> Settings:
 
 
 def _settings(data: dict[str, Any]) -> Settings:
+    # models from before there was a choice
+    data = {"world": EMBEDDED, "randomize": OFF} | data
     check_object(data, "", Settings.__annotations__)
     tracks = check_type(data["tracks"], "tracks", list, "a list of names")
     if not tracks:
@@ -67,11 +75,18 @@ def _settings(data: dict[str, Any]) -> Settings:
         seed=check_whole(data["seed"], "seed", 0, LARGEST_SEED),
         clockwise=check_type(data["clockwise"], "clockwise", bool, "true or false"),
         alternate=check_type(data["alternate"], "alternate", bool, "true or false"),
+        world=check_type(data["world"], "world", str, "a name"),
+        randomize=check_preset(check_type(data["randomize"], "randomize", str, "a name")),
     )
 
 
-def build_fleet(settings: Settings, n: int, *, round_robin: bool = True) -> Fleet:
-    """Put n cars on the tracks, as evenly as they go. Raises UserError for too few cars."""
+def build_fleet(
+    settings: Settings, n: int, *, round_robin: bool = True, randomize: str = OFF
+) -> Fleet:
+    """Put n cars on the tracks, as evenly as they go. Raises UserError for too few cars.
+
+    randomize: for learning, settings.randomize; who judges a driver leaves it off.
+    """
     tracks = resolve_tracks(settings.tracks, settings.seed)
     if n < len(tracks):
         raise UserError(
@@ -80,7 +95,15 @@ def build_fleet(settings: Settings, n: int, *, round_robin: bool = True) -> Flee
     car, camera = load_car(settings.car), load_camera(settings.camera)
     share, extra = divmod(n, len(tracks))
     worlds = [
-        EmbeddedWorld(track, share + (number < extra), car, camera)
+        make_world(
+            settings.world,
+            track,
+            share + (number < extra),
+            car,
+            camera,
+            randomize,
+            (settings.seed, number),
+        )
         for number, track in enumerate(tracks)
     ]
     return gather_fleet(settings, worlds, round_robin=round_robin)

@@ -44,6 +44,7 @@ from deepracer_sim.fleet import Fleet
 from deepracer_sim.ground import Frame
 from deepracer_sim.referee import Status, Verdict
 from deepracer_sim.world import World
+from deepracer_sim.worlds import EMBEDDED
 
 _JUDGED_CARS = 20  # laps that choose the best driver: a start every 5 % of the track
 _JUDGE_EVERY = 40_000  # steps
@@ -94,12 +95,14 @@ class _Hooks(NamedTuple):
 def _fleets(settings: Settings, worlds: Sequence[World] | None) -> tuple[Fleet, Fleet]:
     """The fleet that learns, and the one whose laps choose the best driver.
 
-    Given worlds are all there is, so their cars do both.
+    Worlds that are given are all there is, and those of Gazebo are large: their cars do both.
     """
     if worlds:
         fleet = gather_fleet(settings, worlds)
+    else:
+        fleet = build_fleet(settings, settings.cars, randomize=settings.randomize)
+    if worlds or settings.world != EMBEDDED:
         return fleet, fleet
-    fleet = build_fleet(settings, settings.cars)
     return fleet, build_fleet(settings, max(_JUDGED_CARS, len(fleet.worlds)))
 
 
@@ -235,7 +238,7 @@ class _Training(BaseCallback):
     def _judge(self) -> None:
         """Drive laps without exploration; export the driver if none before was better."""
         self._judged_at = self._recorder.steps
-        self._judged.restart_all()
+        self._judged.restart_all(nominal=True)
         outcomes = drive_episodes(self._judged, self._drive)
         if self._judged is self._fleet:
             self._begin_anew()
@@ -294,5 +297,6 @@ def _make(folder: Path) -> None:
 
 def _same_laps(folder: Path, recipe: Recipe) -> bool:
     """Whether the laps that choose the best driver are those of the saved training."""
-    saved = replace(load_settings(folder / CHECKPOINT), cars=recipe.settings.cars)
-    return saved == recipe.settings and load_metadata(folder / METADATA) == recipe.metadata
+    here = recipe.settings
+    saved = replace(load_settings(folder / CHECKPOINT), cars=here.cars, randomize=here.randomize)
+    return saved == here and load_metadata(folder / METADATA) == recipe.metadata

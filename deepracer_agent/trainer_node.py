@@ -77,6 +77,7 @@ def prepare(wanted: dict[str, Any], worlds: list[TopicWorld]) -> tuple[Path, Rec
         "tracks": tuple(dict.fromkeys(world.names.track for world in worlds)),
         "car": worlds[0].names.car,
         "camera": worlds[0].names.camera,
+        "randomize": worlds[0].names.randomize,
         "cars": sum(world.n for world in worlds),
         **{name: wanted[name] for name in ("seed", "clockwise", "alternate")},
     }

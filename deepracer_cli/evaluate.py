@@ -36,6 +36,12 @@ def evaluate(
     car: Annotated[
         str | None, typer.Option(help="Car profile.", show_default="as in training")
     ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            help="What simulates: embedded or gazebo.", show_default="what it was trained in"
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -80,6 +86,7 @@ def evaluate(
     given: dict[str, Any] = {
         "tracks": tuple(track) if track else None,
         "clockwise": clockwise,
+        "world": world,
         "car": car,
         "seed": seed,
     }

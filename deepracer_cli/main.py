@@ -10,6 +10,7 @@ import typer
 from deepracer_cli import (
     bag,
     evaluate,
+    gazebo,
     interfaces,
     launch,
     models,
@@ -29,6 +30,7 @@ app.add_typer(models.app, name="models")
 app.command()(launch.launch)
 app.add_typer(bag.app, name="bag")
 app.command()(interfaces.interfaces)
+app.add_typer(gazebo.app, name="gazebo")
 
 
 def print_version(wanted: bool) -> None:

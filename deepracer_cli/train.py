@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MINUTES = 2.0
 _LOG_EVERY = 10.0  # s
+_GAZEBO_CARS = 2  # each keeps a processor busy
 
 
 def train(
@@ -79,7 +80,9 @@ def train(
     ] = None,
     cars: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Cars that learn at once.", show_default="64"),
+        typer.Option(
+            min=1, max=1024, help="Cars that learn at once.", show_default="64; in Gazebo 2"
+        ),
     ] = None,
     car: Annotated[
         str | None, typer.Option(help="Car profile of config/car.yaml.", show_default="aws_sim")
@@ -93,6 +96,18 @@ def train(
     ] = None,
     alternate: Annotated[
         bool | None, typer.Option("--alternate", help="Change the direction with every episode.")
+    ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option(help="What simulates: embedded or gazebo.", show_default="embedded"),
+    ] = None,
+    randomize: Annotated[
+        str | None,
+        typer.Option(
+            help="How much cars, cameras and light differ while they learn, so that the driver "
+            "drives others, too: off, mild, strong.",
+            show_default="off",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -124,11 +139,13 @@ def train(
 
     given = {
         "tracks": tuple(track) if track else None,
-        "cars": cars,
+        "world": world,
+        "cars": _GAZEBO_CARS if cars is None and world == "gazebo" else cars,
         "car": car,
         "camera": camera,
         "clockwise": clockwise,
         "alternate": alternate,
+        "randomize": randomize,
         "seed": seed,
     }
     settings = {key: value for key, value in given.items() if value is not None}

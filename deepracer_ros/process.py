@@ -85,6 +85,7 @@ def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[
 
     choose_transport()
     options = SignalHandlerOptions.ALL if signals else SignalHandlerOptions.NO
+    before = _hear_no_interrupt() if signals else None
     try:
         rclpy.init(args=args, signal_handler_options=options)
     except RuntimeError as error:
@@ -103,6 +104,18 @@ def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[
         # asked to end while a node was made or published, which then fails
     finally:
         rclpy.try_shutdown()
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+def _hear_no_interrupt() -> Any:
+    """Let ROS alone hear Ctrl-C, which ends spinning; return what heard it before.
+
+    Python's KeyboardInterrupt would come anywhere, also where rclpy clears away.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return signal.signal(signal.SIGINT, lambda *_: None)
+    return None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ of the drawing no finer than a pixel is wide: what anisotropic filtering does on
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 from deepracer_sim.grey import grey
 from deepracer_sim.ground import Frame, Ground
+from deepracer_sim.looks import SKY, WALL, Looks, colours_of, plain_looks, shades_seen
 from deepracer_sim.track import Style
 
 Array = NDArray[np.float64]
@@ -123,20 +125,29 @@ def _pyramid(image: Frame, texel: float, levels: int = 8) -> Pyramid:
 
 
 class Walks(NamedTuple):
-    """The walks through the drawing that make one picture, (walks,) each, by image row."""
+    """The walks through the drawing that make a picture, (walks,) each, by camera and image row."""
 
     slope: Array  # downward slope of the ray: above 0 it meets the floor, below 0 the wall's top
     reach: Array  # forward component of the ray
     level: NDArray[np.int64]  # of the pyramid
-    first: NDArray[np.int64]  # (height + 1,) where each image row's walks begin
+    first: NDArray[np.int64]  # (cameras, height + 1) where each image row's walks begin
 
 
-def _walks(camera: Camera, texel: float, levels: int) -> Walks:
+def _walks(cameras: Sequence[Camera], texel: float, levels: int) -> Walks:
     """Plan the walks: how many a row needs, and how fine a drawing each may read."""
+    walks: list[tuple[float, float, int]] = []
+    first = [_add_walks(walks, camera, texel, levels) for camera in cameras]
+    slope, reach, level = (np.array(column) for column in zip(*walks, strict=True))
+    return Walks(slope, reach, level, np.array(first))
+
+
+def _add_walks(
+    walks: list[tuple[float, float, int]], camera: Camera, texel: float, levels: int
+) -> list[int]:
+    """Append one camera's walks; return where each image row's begin."""
     sine, cosine = math.sin(camera.pitch), math.cos(camera.pitch)
     edge = (np.arange(camera.height + 1) - camera.height / 2) / camera.focal_length
-    walks: list[tuple[float, float, int]] = []
-    first = [0]
+    first = [len(walks)]
     for top, bottom in zip(edge[:-1], edge[1:], strict=True):
         down = sine + (top + bottom) / 2 * cosine
         stretch = 1 / max(abs(down), 1e-3)  # a pixel's length over its width, on the floor
@@ -148,8 +159,7 @@ def _walks(camera: Camera, texel: float, levels: int) -> Walks:
         for part in top + (np.arange(count) + 0.5) / count * (bottom - top):
             walks.append((sine + part * cosine, cosine - part * sine, level))
         first.append(len(walks))
-    slope, reach, level_ = (np.array(column) for column in zip(*walks, strict=True))
-    return Walks(slope, reach, level_, np.array(first))
+    return first
 
 
 class Renderer:
@@ -166,7 +176,13 @@ class Renderer:
         self._ground = ground
         self._style = style
         self._bounds = np.array(ground.bounds) + np.array([_EDGE, _EDGE, -_EDGE, -_EDGE])
-        self._walks = _walks(camera, ground.texel, len(self._grey.start))
+        self.mount([])
+
+    def mount(self, cameras: Sequence[Camera]) -> None:
+        """Let cars carry other cameras, too, as numbers 1, 2, ...; the renderer's own is 0."""
+        mounted = [self.camera, *cameras]
+        self._walks = _walks(mounted, self._ground.texel, len(self._grey.start))
+        self._lenses = np.array([[camera.x, camera.z, camera.focal_length] for camera in mounted])
 
     @cached_property
     def _grey(self) -> Pyramid:
@@ -177,20 +193,20 @@ class Renderer:
         ground = self._ground
         return [_pyramid(channel[ground.index], ground.texel) for channel in ground.palette.T]
 
-    def grey(self, poses: Array, light: Array | None = None) -> Frame:
-        """Frames (n, h, w) from base_link poses (n, 3); `light` (n,) scales the brightness.
+    def grey(self, poses: Array, looks: Looks | None = None) -> Frame:
+        """Frames (n, h, w) from base_link poses (n, 3).
 
         Raises ValueError for poses that are not finite, or farther away than 1000 km.
         """
-        wall, sky = grey(np.array([self._style.wall, self._style.sky], np.uint8))
-        return self._render(self._grey, poses, light, int(wall), int(sky))
+        colours = grey(np.array(colours_of(self._style), np.uint8))
+        return self._render(self._grey, poses, looks, tuple(colours.tolist()))
 
-    def rgb(self, poses: Array, light: Array | None = None) -> Frame:
+    def rgb(self, poses: Array, looks: Looks | None = None) -> Frame:
         """Frames (n, h, w, 3), in colour."""
-        style = self._style
+        colours = zip(*colours_of(self._style), strict=True)
         channels = [
-            self._render(plane, poses, light, wall, sky).reshape(-1, self.camera.width)
-            for plane, wall, sky in zip(self._colours, style.wall, style.sky, strict=True)
+            self._render(plane, poses, looks, channel).reshape(-1, self.camera.width)
+            for plane, channel in zip(self._colours, colours, strict=True)
         ]
         frames = np.empty((len(poses), self.camera.height, self.camera.width, 3), np.uint8)
         if len(poses):
@@ -198,17 +214,16 @@ class Renderer:
         return frames
 
     def _render(
-        self, plane: Pyramid, poses: Array, light: Array | None, wall: int, sky: int
+        self, plane: Pyramid, poses: Array, looks: Looks | None, colours: tuple[int, ...]
     ) -> Frame:
         if not (np.abs(poses) < _FARTHEST).all():  # nor nan
             raise ValueError(f"poses must be finite and within {_FARTHEST:g} m, found {poses}")
-        camera = self.camera
-        gain = np.ones(len(poses)) if light is None else np.asarray(light)
-        shades = np.clip(np.outer(gain, np.arange(256.0)), 0.0, 255.0).astype(np.float32)
-        frames = np.empty((len(poses), camera.height, camera.width), np.uint8)
-        lens = np.array([camera.x, camera.z, camera.focal_length])
+        looks = plain_looks(len(poses)) if looks is None else looks
+        frames = np.empty((len(poses), self.camera.height, self.camera.width), np.uint8)
         poses = np.ascontiguousarray(poses, np.float64)
-        _draw(plane, self._walks, self._bounds, lens, poses, shades, wall, sky, frames)
+        shades = shades_seen(colours, looks)
+        lenses = self._lenses
+        _draw(plane, self._walks, self._bounds, lenses, looks.camera, poses, shades, frames)
         return frames
 
 
@@ -222,7 +237,7 @@ def _inside(low, high, position, step, first, last):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # type: ignore[no-untyped-def]
+def _draw_one(plane, walks, rows, bounds, lens, pose, shades, frame):  # type: ignore[no-untyped-def]
     height, width = frame.shape
     camera_x, camera_z, focal_length = lens
     texels = plane.texels
@@ -232,7 +247,7 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
     y = pose[1] + camera_x * sine
     for image_row in range(height):
         line[:] = 0.0
-        for k in range(walks.first[image_row], walks.first[image_row + 1]):
+        for k in range(rows[image_row], rows[image_row + 1]):
             # the ray meets the floor, or, rising, the height of the wall's top
             slope, level = walks.slope[k], walks.level[k]
             drop = camera_z if slope > 0 else camera_z - WALL_HEIGHT
@@ -247,12 +262,12 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
             begin = int(math.ceil(min(first, float(width))))
             end = int(math.ceil(max(last, float(begin))))
             for column in range(begin):
-                line[column] += shades[wall]
+                line[column] += shades[WALL]
             for column in range(end, width):
-                line[column] += shades[wall]
+                line[column] += shades[WALL]
             if slope <= 0:
                 for column in range(begin, end):
-                    line[column] += shades[sky]
+                    line[column] += shades[SKY]
                 continue
             size = plane.size[level]
             # from the first column inside on: between two points inside, all are inside
@@ -266,12 +281,13 @@ def _draw_one(plane, walks, bounds, lens, pose, shades, wall, sky, frame):  # ty
                 # an unsigned index spares the check for negative ones
                 texel = np.uint32(np.int32(start + texel_v * columns + texel_u))
                 line[begin + step] += shades[texels[texel]]
-        share = np.float32(1.0 / (walks.first[image_row + 1] - walks.first[image_row]))
+        share = np.float32(1.0 / (rows[image_row + 1] - rows[image_row]))
         for column in range(width):
             frame[image_row, column] = np.uint8(np.int32(line[column] * share + np.float32(0.5)))
 
 
 @numba.njit(cache=True, parallel=True)
-def _draw(plane, walks, bounds, lens, poses, shades, wall, sky, frames):  # type: ignore[no-untyped-def]
+def _draw(plane, walks, bounds, lenses, cameras, poses, shades, frames):  # type: ignore[no-untyped-def]
     for i in numba.prange(len(poses)):
-        _draw_one(plane, walks, bounds, lens, poses[i], shades[i], wall, sky, frames[i])
+        rows, lens = walks.first[cameras[i]], lenses[cameras[i]]
+        _draw_one(plane, walks, rows, bounds, lens, poses[i], shades[i], frames[i])

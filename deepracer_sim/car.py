@@ -118,19 +118,27 @@ class Cars:
         self._states[:3, cars] = np.asarray(poses, dtype=np.float64).T
         self._history[cars] = 0.0
 
+    def become(self, parameters: CarParameters) -> None:
+        """Go on as cars with other parameters, from where they are and as they move."""
+        self._dynamics = dynamics_matrix(parameters, len(self._history))
+
     def step(self, commands: Array) -> CarStates:
         """Advance by DT under commands (n, 2): steering angle rad (left positive), speed m/s.
 
         Commands beyond the car's limits are clipped. Raises ValueError for commands that are
         not finite or not (n, 2).
         """
-        n = len(self._history)
-        if np.shape(commands) != (n, 2):
-            raise ValueError(f"commands must have shape ({n}, 2), found {np.shape(commands)}")
-        if not np.isfinite(commands).all():
-            raise ValueError("commands must be finite: steering angle rad, speed m/s")
+        check_commands(commands, len(self._history))
         advance(self._states, self._history, self._dynamics, np.asarray(commands, np.float64))
         return self.state
+
+
+def check_commands(commands: Array, n: int) -> None:
+    """Raise ValueError unless commands are those of n cars, (n, 2), and finite."""
+    if np.shape(commands) != (n, 2):
+        raise ValueError(f"commands must have shape ({n}, 2), found {np.shape(commands)}")
+    if not np.isfinite(commands).all():
+        raise ValueError("commands must be finite: steering angle rad, speed m/s")
 
 
 def dynamics_matrix(parameters: CarParameters, n: int) -> Array:

@@ -46,15 +46,18 @@ class Fleet:
         """The track of each car, (n,)."""
         return [world.track for world in self.worlds for _ in range(world.n)]
 
-    def restart_all(self, episode: int = 0) -> None:
-        """Begin new episodes for all cars, counting the starts on each track from `episode`."""
-        self._begin(episode)
+    def restart_all(self, episode: int = 0, nominal: bool = False) -> None:
+        """Begin new episodes for all cars, counting the starts on each track from `episode`.
 
-    def restart(self, cars: Indices) -> None:
+        nominal: these episodes are not randomised.
+        """
+        self._begin(episode, nominal)
+
+    def restart(self, cars: Indices, nominal: bool = False) -> None:
         """Begin new episodes for some cars (k,), at the next starts of their tracks."""
         for world, referee, number, own in self._split(cars):
             starts = self._plan(number, len(own))
-            world.reset(own, referee.reset(own, *starts))
+            world.reset(own, referee.reset(own, *starts), nominal)
 
     def next_lap(self, cars: Indices) -> None:
         """Judge cars (k,) anew from the start line on, without stopping them."""
@@ -101,9 +104,9 @@ class Fleet:
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, episode: int) -> None:
+    def _begin(self, episode: int, nominal: bool = False) -> None:
         self._episodes = [episode] * len(self.worlds)  # begun on each world
-        self.restart(np.arange(self.n))
+        self.restart(np.arange(self.n), nominal)
 
     def _plan(self, world: int, count: int) -> Starts:
         """The starts of the next `count` episodes on a world."""

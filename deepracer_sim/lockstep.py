@@ -15,6 +15,7 @@ from deepracer_sim.world import Array, Indices, World
 
 COMMANDS = "steering_angle,speed"  # columns of a step: rad, m/s
 POSES = "car,x,y,yaw"  # columns of a reset: number, m, m, rad
+NOMINAL_POSES = "nominal_car,x,y,yaw"  # of one without randomisation
 STATES = ",".join(CarStates._fields)
 LARGEST_ID = 2**24 - 1
 
@@ -28,7 +29,7 @@ class Header(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a client asks for: a step of all cars (columns COMMANDS), or a reset (POSES)."""
+    """What a client asks for: a step of all cars (columns COMMANDS), or a reset (the others)."""
 
     header: Header
     columns: str
@@ -76,12 +77,13 @@ class Lockstep:
             self._world.step(values)
             self.steps += 1
             return np.arange(self._world.n)
-        if columns != POSES or values.shape[1:] != (4,):
-            raise ValueError(f"the columns are {columns!r}; known are {COMMANDS!r} and {POSES!r}")
+        if columns not in (POSES, NOMINAL_POSES) or values.shape[1:] != (4,):
+            known = f"{COMMANDS!r}, {POSES!r} and {NOMINAL_POSES!r}"
+            raise ValueError(f"the columns are {columns!r}; known are {known}")
         if not np.isin(values[:, 0], np.arange(self._world.n)).all():
             raise ValueError(f"there are {self._world.n} cars, asked for are {values[:, 0]}")
         cars = values[:, 0].astype(np.int64)
-        self._world.reset(cars, values[:, 1:])
+        self._world.reset(cars, values[:, 1:], columns == NOMINAL_POSES)
         return cars
 
     def _states(self) -> Array:

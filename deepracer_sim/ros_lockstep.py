@@ -1,12 +1,16 @@
 """A world in lockstep: its cars move when a trainer's request on the fleet topics says so."""
 
+import time
+
 import numpy as np
+from rclpy.executors import Executor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray, String
 from std_srvs.srv import SetBool, Trigger
 
 from deepracer_ros.diagnostics import Level, Meter, Report, publishers
+from deepracer_ros.mailbox import Mailbox
 from deepracer_ros.messages import to_time
 from deepracer_ros.topics import LATCHED, SENSOR
 from deepracer_sim.lockstep import Lockstep
@@ -24,6 +28,7 @@ from deepracer_sim.world import World
 from deepracer_sim.world_description import Names, describe
 
 _FIRST = np.zeros(1, np.int64)
+_BREAK = 0.02  # s after which the nodes' timers and services are looked at
 
 
 class LockstepServer:
@@ -43,9 +48,19 @@ class LockstepServer:
         self._image = node.create_publisher(Image, IMAGE, 10)
         self._description = node.create_publisher(String, WORLD, LATCHED)
         self._description.publish(String(data=describe(world, names)))
-        node.create_subscription(Float32MultiArray, DRIVE, self._hear, SENSOR)
+        self._mailbox = Mailbox(node)
+        self._mailbox.subscribe(Float32MultiArray, DRIVE, self._hear, SENSOR)
         node.create_service(Trigger, "sim/reset", self._reset)
         node.create_service(SetBool, "sim/pause", self._pause)
+
+    def run(self, executor: Executor) -> None:
+        """Answer requests, and serve the nodes in between, until ROS ends."""
+        served = time.monotonic()
+        while True:
+            idle = not self._mailbox.take(_BREAK)
+            if idle or time.monotonic() - served > _BREAK:
+                executor.spin_once(timeout_sec=0.0)
+                served = time.monotonic()
 
     def report(self) -> Report:
         """How the world does."""

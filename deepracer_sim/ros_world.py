@@ -1,20 +1,22 @@
 """A world behind topics: another process, or another machine, simulates; here it is driven."""
 
 import os
-import queue
 import time
+from collections import deque
 from typing import Any
 
 import numpy as np
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float32MultiArray, String
 
+from deepracer_ros.mailbox import Mailbox
 from deepracer_ros.topics import LATCHED, SENSOR
-from deepracer_sim.car import CarStates
+from deepracer_sim.car import CarStates, check_commands
 from deepracer_sim.errors import UserError
 from deepracer_sim.ground import Frame
-from deepracer_sim.lockstep import COMMANDS, POSES, Header, Request, new_id
+from deepracer_sim.lockstep import COMMANDS, NOMINAL_POSES, POSES, Header, Request, new_id
 from deepracer_sim.ros_fleet import DRIVE, IMAGE, STATE, WORLD, read_frames, read_state, to_request
 from deepracer_sim.world import Array, Indices
 from deepracer_sim.world_description import read_description
@@ -24,7 +26,7 @@ _COMPLAIN = 5.0  # s
 
 
 class Closed(Exception):
-    """The world was closed, or ROS has ended, while somebody waited for it."""
+    """The world was closed while somebody waited for it."""
 
 
 class _Exchange:
@@ -40,10 +42,9 @@ class _Exchange:
 class TopicWorld:
     """A `World` whose simulation answers on the fleet topics of a namespace.
 
-    The node must be served by an executor in another thread. World and client may start in any
-    order. If the simulation is lost, this waits for it; one that was started anew is given the
-    cars' last poses, and they go on from there, at rest. Frames are waited for when they are asked
-    for, so that the step can be judged while they are drawn.
+    World and client may start in any order. If the simulation is lost, this waits for it; one that
+    was started anew is given the cars' last poses, and they go on from there, at rest. Frames are
+    waited for when they are asked for, so that the step can be judged while they are drawn.
     """
 
     def __init__(self, node: Node, namespace: str = "") -> None:
@@ -51,17 +52,20 @@ class TopicWorld:
 
         namespace: relative to the node's own. Raises UserError for a world that is not understood.
         """
-        self._node = node
+        self._context = node.context
+        self._mailbox = Mailbox(node)
         self._log = node.get_logger()
         self._closed = False
         self._exchange: _Exchange | None = None
-        self._descriptions: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._descriptions: deque[str] = deque()
+        self._answers: deque[tuple[Header, Any]] = deque()
         prefix = f"{namespace}/" if namespace else ""
         self._name = node.resolve_topic_name(prefix + DRIVE)
-        node.create_subscription(String, prefix + WORLD, self._hear_description, LATCHED)
-        node.create_subscription(Float32MultiArray, prefix + STATE, self._hear_state, SENSOR)
-        self._images = node.create_subscription(Image, prefix + IMAGE, self._hear_frames, SENSOR)
+        self._image_topic = prefix + IMAGE
+        subscribe = self._mailbox.subscribe
+        subscribe(String, prefix + WORLD, self._hear_description, LATCHED)
+        subscribe(Float32MultiArray, prefix + STATE, self._hear_state, SENSOR)
+        subscribe(Image, self._image_topic, self._hear_frames, SENSOR)
         self._is_reliable = False
         self._drive = node.create_publisher(Float32MultiArray, prefix + DRIVE, 10)
         self._text = self._wait(self._descriptions)
@@ -70,20 +74,18 @@ class TopicWorld:
         self._frames = np.zeros((self.n, self.camera.height, self.camera.width), np.uint8)
         self._states = np.zeros((self.n, len(CarStates._fields)))
         self.reset(np.arange(self.n), np.broadcast_to(self.track.pose(0.0), (self.n, 3)))
+        self._finish()
 
-    def reset(self, cars: Indices, poses: Array) -> None:
-        """Put some cars (k,) at rest at poses (k, 3)."""
-        self._begin(POSES, np.column_stack([cars, poses]), cars)
+    def reset(self, cars: Indices, poses: Array, nominal: bool = False) -> None:
+        """Put some cars (k,) at rest at poses (k, 3); nominal: without randomisation."""
+        self._begin(NOMINAL_POSES if nominal else POSES, np.column_stack([cars, poses]), cars)
 
     def step(self, commands: Array) -> CarStates:
         """Advance all cars by one control period under commands (n, 2).
 
         Raises ValueError for commands that are not finite or not (n, 2).
         """
-        if np.shape(commands) != (self.n, 2):
-            raise ValueError(f"commands must have shape ({self.n}, 2), found {np.shape(commands)}")
-        if not np.isfinite(commands).all():
-            raise ValueError("commands must be finite: steering angle rad, speed m/s")
+        check_commands(commands, self.n)
         self._begin(COMMANDS, np.asarray(commands), np.arange(self.n))
         return self.states
 
@@ -104,7 +106,7 @@ class TopicWorld:
         return np.repeat(self.frames(cars)[..., None], 3, axis=-1)
 
     def close(self) -> None:
-        """End all waiting, with Closed; so does the end of ROS."""
+        """End all waiting, with Closed. The end of ROS ends it, too."""
         self._closed = True
 
     def _begin(self, columns: str, values: Array, cars: Indices) -> None:
@@ -160,13 +162,13 @@ class TopicWorld:
         self._session = session
         self._send(lost.request.columns, lost.request.values, lost.cars)
 
-    def _wait(self, answers: "queue.SimpleQueue[Any]") -> Any:
-        """Wait for the next message; ask again, and complain, now and then."""
+    def _wait(self, heard: "deque[Any]") -> Any:
+        """Wait for the next of what is heard; ask again, and complain, now and then."""
         began = complained = time.monotonic()
-        while not self._closed and self._node.context.ok():
-            try:
-                return answers.get(timeout=_ASK_AGAIN)
-            except queue.Empty:
+        while not self._closed and self._context.ok():
+            if heard:
+                return heard.popleft()
+            if not self._mailbox.take(_ASK_AGAIN):
                 self._ask_again()
             now = time.monotonic()
             if now - complained > _COMPLAIN:
@@ -176,7 +178,7 @@ class TopicWorld:
                     f"(ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID') or 0}). Waiting for one: "
                     "ros2 run deepracer_ros world_node --ros-args -p lockstep:=true"
                 )
-        raise Closed
+        raise Closed if self._closed else ExternalShutdownException
 
     def _ask_again(self) -> None:
         """Send the request under way once more.
@@ -187,17 +189,15 @@ class TopicWorld:
         if not self._exchange:
             return
         if self._exchange.has_states and not self._is_reliable:
-            topic = self._images.topic_name
-            self._node.destroy_subscription(self._images)
-            self._images = self._node.create_subscription(Image, topic, self._hear_frames, 10)
+            self._mailbox.subscribe(Image, self._image_topic, self._hear_frames, 10)
             self._is_reliable = True
         self._drive.publish(self._exchange.message)
 
     def _check_description(self) -> None:
         """Raise UserError if the world that was started anew is another one."""
         text = self._wait(self._descriptions)
-        while not self._descriptions.empty():
-            text = self._descriptions.get()
+        while self._descriptions:
+            text = self._descriptions.popleft()
         if text != self._text:
             raise UserError(
                 f"The world on {self._name} was started anew with another track, car, camera "
@@ -205,16 +205,16 @@ class TopicWorld:
             )
 
     def _hear_description(self, message: String) -> None:
-        self._descriptions.put(message.data)
+        self._descriptions.append(message.data)
 
     def _hear_state(self, message: Float32MultiArray) -> None:
         try:
-            self._answers.put(read_state(message))
+            self._answers.append(read_state(message))
         except ValueError as error:
             self._log.warning(f"Refused on {STATE}: {error}")
 
     def _hear_frames(self, message: Image) -> None:
         try:
-            self._answers.put(read_frames(message, self.camera.height, self.camera.width))
+            self._answers.append(read_frames(message, self.camera.height, self.camera.width))
         except (ValueError, TypeError) as error:
             self._log.warning(f"Refused on {IMAGE}: {error}")

@@ -29,8 +29,11 @@ class World(Protocol):
     camera: Camera
     n: int  # cars
 
-    def reset(self, cars: Indices, poses: Array) -> None:
-        """Put some cars (k,) at rest at poses (k, 3): x m, y m, yaw rad of base_link."""
+    def reset(self, cars: Indices, poses: Array, nominal: bool = False) -> None:
+        """Put some cars (k,) at rest at poses (k, 3): x m, y m, yaw rad of base_link.
+
+        nominal: without randomisation until they are reset again, where there is any.
+        """
 
     def step(self, commands: Array) -> CarStates:
         """Advance all cars under commands (n, 2): steering angle rad, speed m/s."""
@@ -76,8 +79,8 @@ class EmbeddedWorld:
         self._renderer = Renderer(self.camera, draw_ground(track), track.style)
         self.reset(np.arange(n), np.broadcast_to(track.pose(0.0), (n, 3)))
 
-    def reset(self, cars: Indices, poses: Array) -> None:
-        """Put some cars (k,) at rest at poses (k, 3)."""
+    def reset(self, cars: Indices, poses: Array, nominal: bool = False) -> None:
+        """Put some cars (k,) at rest at poses (k, 3); here they are always nominal."""
         self._cars.reset(cars, single(poses))
 
     def step(self, commands: Array) -> CarStates:

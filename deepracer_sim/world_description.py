@@ -32,6 +32,7 @@ class Names(NamedTuple):
     track: str
     car: str
     camera: str
+    randomize: str = "off"
 
 
 class Description(NamedTuple):

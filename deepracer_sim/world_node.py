@@ -4,29 +4,25 @@ Its process holds the nodes `car` and `camera`, too: they stand apart in the gra
 a physical car do.
 """
 
-from collections.abc import Callable
-
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from deepracer_ros.diagnostics import report_diagnostics
 from deepracer_ros.parameters import parameter
 from deepracer_ros.process import started
-from deepracer_sim.camera import Camera, load_camera
-from deepracer_sim.car import CarParameters, load_car
+from deepracer_sim import worlds
+from deepracer_sim.camera import load_camera
+from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
 from deepracer_sim.race import Race
+from deepracer_sim.randomize import OFF, PRESETS
 from deepracer_sim.ros_lockstep import LockstepServer
 from deepracer_sim.ros_real_time import RealTime
 from deepracer_sim.ros_stage import Stage
-from deepracer_sim.track import Track
 from deepracer_sim.track_files import resolve_tracks
-from deepracer_sim.world import EmbeddedWorld, World
+from deepracer_sim.world import World
 from deepracer_sim.world_description import MOST_CARS, Names
-
-WORLDS: dict[str, Callable[[Track, int, CarParameters, Camera], World]] = {
-    "embedded": EmbeddedWorld,
-}
+from deepracer_sim.worlds import EMBEDDED, FLEET, GAZEBO, KINDS
 
 
 def main() -> None:
@@ -36,9 +32,8 @@ def main() -> None:
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         lockstep = parameter(node, "lockstep", False, "Move when a trainer says so, not in time.")
-        cars = parameter(node, "cars", 32, "Cars, in lockstep.", low=1, high=MOST_CARS)
         names = read_names(node)
-        world = make_world(node, names, cars if lockstep else 1)
+        world = make_world(node, names, lockstep)
         try:
             serve(node, executor, world, names if lockstep else None)
         finally:
@@ -53,19 +48,22 @@ def read_names(node: Node) -> Names:
         ),
         parameter(node, "car", "aws_sim", "Car profile of config/car.yaml."),
         parameter(node, "camera", "aws_sim", "Camera preset of config/camera.yaml."),
+        parameter(node, "randomize", OFF, f"Domain randomisation: {', '.join(PRESETS)}."),
     )
 
 
-def make_world(node: Node, names: Names, cars: int) -> World:
-    """Make the world that the parameters describe. Raises UserError."""
-    kind = parameter(node, "world", "embedded", f"What simulates: {', '.join(WORLDS)}.")
-    seed = parameter(node, "seed", 0, "Of a generated track.", low=0)
-    if kind not in WORLDS:
-        raise UserError(f"There is no world {kind!r}. Choose one of: {', '.join(WORLDS)}.")
+def make_world(node: Node, names: Names, lockstep: bool) -> World:
+    """Make the world that the parameters describe; one car, but in lockstep. Raises UserError."""
+    kind = parameter(node, "world", EMBEDDED, f"What simulates: {' or '.join(KINDS)}.")
+    text = f"Cars, in lockstep; 0: {FLEET[EMBEDDED]}, in Gazebo {FLEET[GAZEBO]}."
+    cars = parameter(node, "cars", 0, text, low=0, high=MOST_CARS) or FLEET.get(kind, 1)
+    seed = parameter(node, "seed", 0, "Of a generated track and the randomisation.", low=0)
     tracks = resolve_tracks([names.track], seed)
     if len(tracks) != 1:
         raise UserError(f"The track {names.track!r} is {len(tracks)} tracks; a world has one.")
-    return WORLDS[kind](tracks[0], cars, load_car(names.car), load_camera(names.camera))
+    car, camera = load_car(names.car), load_camera(names.camera)
+    n = cars if lockstep else 1
+    return worlds.make_world(kind, tracks[0], n, car, camera, names.randomize, seed)
 
 
 def serve(
@@ -83,8 +81,9 @@ def serve(
     executor.add_node(stage.car)
     executor.add_node(stage.camera)
     if lockstep:
-        report_diagnostics(node, LockstepServer(node, stage, world, lockstep).report)
-        executor.spin()
+        server = LockstepServer(node, stage, world, lockstep)
+        report_diagnostics(node, server.report)
+        server.run(executor)
     race = Race(world, clockwise=clockwise, put_back=put_back)
     pace = RealTime(node, stage, world, race, rtf)
     report_diagnostics(node, pace.report)

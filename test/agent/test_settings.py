@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from deepracer_agent.settings import FILE, Settings, build_fleet, load_settings, save_settings
 from deepracer_sim.errors import UserError
 
-OTHER = Settings(("oval", "random:2"), "deepracer", "deepracer_lens", 3, 5, True, True)
+OTHER = Settings(("oval", "random:2"), "deepracer", "deepracer_lens", 3, 5, True, True, "strong")
 
 
 @pytest.fixture
@@ -61,6 +62,8 @@ def test_what_is_no_json_object_is_refused(tmp_path, content):
         ("camera", []),
         ("clockwise", 1),
         ("alternate", "yes"),
+        ("randomize", "wild"),
+        ("randomize", True),
         ("colour", "red"),
     ],
 )
@@ -69,7 +72,11 @@ def test_a_wrong_value_is_told_with_its_key(change, key, value):
         load_settings(change(**{key: value}))
 
 
-@pytest.mark.parametrize("key", Settings.__annotations__)
+def test_a_model_from_before_there_was_randomisation_has_none(change):
+    assert load_settings(change(randomize=None)).randomize == "off"
+
+
+@pytest.mark.parametrize("key", Settings.__annotations__.keys() - {"randomize"})
 def test_a_missing_value_is_told_with_its_key(change, key):
     with pytest.raises(UserError, match=key):
         load_settings(change(**{key: None}))
@@ -94,6 +101,20 @@ def test_cars_are_spread_evenly_over_the_tracks():
     assert [world.n for world in fleet.worlds] == [3, 3, 2]
     assert [world.track.name for world in fleet.worlds][0] == "oval"
     assert fleet.n == 8
+
+
+def test_a_fleet_is_randomised_only_when_asked():
+    settings = Settings(("oval", "hairpins"))
+    plain = build_fleet(settings, 2)
+    fleets = [build_fleet(settings, 2, randomize="mild") for _ in range(2)]
+    frames = [fleet.frames() for fleet in [plain, *fleets]]
+    assert not np.array_equal(frames[0], frames[1])
+    np.testing.assert_array_equal(frames[1], frames[2])
+    drawn = [world._drawn["friction"] for world in fleets[0].worlds]
+    assert drawn[0] != drawn[1]  # worlds of one training are not alike
+    for fleet in fleets:
+        fleet.restart_all(nominal=True)
+        np.testing.assert_array_equal(fleet.frames(), frames[0])
 
 
 def test_a_car_stands_where_its_turn_is():

@@ -17,7 +17,7 @@ from deepracer_agent.evaluate import drive_episodes
 from deepracer_agent.policy import Policy
 from deepracer_agent.ppo import DeepRacerPPO
 from deepracer_agent.recipe import Budget
-from deepracer_agent.settings import build_fleet
+from deepracer_agent.settings import build_fleet, load_settings
 from deepracer_agent.simtrace_reader import read_trace
 from deepracer_agent.train import train
 from deepracer_sim.errors import UserError
@@ -74,10 +74,13 @@ def test_what_a_model_folder_holds(trained, check_consistent, training_rows):
 
 
 @pytest.mark.usefixtures("short_judgement")
-def test_one_seed_makes_one_training(make_recipe, tmp_path):
+@pytest.mark.parametrize("randomize", ["off", "mild"])
+def test_one_seed_makes_one_training(make_recipe, tmp_path, randomize):
     one, same, other = (tmp_path / name for name in ("one", "same", "other"))
     for folder, seed in ((one, 3), (same, 3), (other, 4)):
-        run(folder, make_recipe(seed=seed), 2 * UPDATE)
+        recipe = make_recipe(seed=seed)
+        settings = replace(recipe.settings, randomize=randomize)
+        run(folder, replace(recipe, settings=settings), 2 * UPDATE)
     for path in ("metrics/TrainingMetrics.json", "policy.onnx"):
         mine, equal, different = ((folder / path).read_bytes() for folder in (one, same, other))
         assert mine == equal
@@ -193,6 +196,14 @@ def test_the_best_driver_stays_until_a_better_one(trained, tmp_path):
     np.savez(checkpoint / FILE, **arrays)
     assert run(folder, trained.recipe, 8, resume=True).best_lap_time == 0.1
     assert (folder / "policy.onnx").read_bytes() == b"the best"
+
+
+def test_randomisation_leaves_the_laps_that_judge_as_they_are(trained, tmp_path):
+    folder = copy(trained.folder, tmp_path)
+    settings = replace(trained.recipe.settings, randomize="strong")
+    end = run(folder, replace(trained.recipe, settings=settings), 8, resume=True)
+    assert end.best_progress_pct >= trained.progress.best_progress_pct
+    assert load_settings(folder / "checkpoint") == settings
 
 
 @pytest.mark.parametrize("change", ["track", "actions"])

@@ -25,12 +25,15 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.xml"))
 STARTS = {
     "car": ["agent_node"],
+    "gz": ["gz", "parameter_bridge", "gz_car_node", "agent_node"],
     "replay": ["agent_node", "replay_node"],
     "sim": ["world_node", "agent_node"],
     "teleop": ["world_node", "teleop_node"],
     "train": ["world_node", "trainer_node"],
     "world": ["world_node"],
 }
+
+OTHERS = {"parameter_bridge": {"config_file"}}  # parameters of executables that are not ours
 
 # What a command line can carry: any text but for NUL.
 texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
@@ -74,14 +77,27 @@ def test_every_shipped_file_is_known_here():
     assert [find(name) for name in sorted(STARTS)] == FILES
 
 
+@pytest.fixture
+def bridge(tmp_path, monkeypatch):
+    """The bridge of ros_gz, as if it were installed."""
+    package = tmp_path / "share/ament_index/resource_index/packages/ros_gz_bridge"
+    bridge = tmp_path / "lib/ros_gz_bridge/parameter_bridge"
+    for path in (package, bridge):
+        path.parent.mkdir(parents=True)
+        path.touch(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    return str(bridge)
+
+
 @pytest.mark.parametrize("name", STARTS)
-def test_shipped_file_starts_our_executables(name, monkeypatch):
+def test_shipped_file_starts_our_executables(name, bridge, monkeypatch):
     monkeypatch.delenv("ROS_AUTOMATIC_DISCOVERY_RANGE", raising=False)
     path = find(name)
     described = processes(path, {a.name: "x" for a in arguments(path) if a.default is None})
     assert [process.name for process in described] == STARTS[name]
     for process in described:
-        assert process.command[:2] == (sys.executable, str(ROOT / "libexec" / process.name))
+        if process.name not in ("gz", "parameter_bridge"):
+            assert process.command[:2] == (sys.executable, str(ROOT / "libexec" / process.name))
         assert process.ends_launch
         local = process.environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE") == "LOCALHOST"
         assert local is (name != "car")
@@ -91,6 +107,17 @@ def test_the_network_is_as_wide_as_the_user_says(monkeypatch):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     (world, _) = processes(find("sim"), {})
     assert world.environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SUBNET"
+
+
+@pytest.mark.parametrize(
+    ("gui", "command"),
+    [("true", "gz sim -r"), ("false", "gz sim -r -s --headless-rendering")],
+)
+def test_current_gazebo_is_started_with_its_bridge(gui, command, bridge):
+    gazebo, carrier, *_ = processes(find("gz"), {"world": "my world.sdf", "gui": gui})
+    assert gazebo.command == (*command.split(), "my world.sdf")
+    assert carrier.command[0] == bridge
+    assert ("-p", f'config_file:="{ROOT}/config/gz_bridge.yaml"') in ros_arguments(carrier)
 
 
 def node_elements():
@@ -112,7 +139,8 @@ def texts_in(executable):
 @pytest.mark.parametrize("node", node_elements())
 def test_shipped_file_sets_only_parameters_that_the_node_has(node):
     own = node.get("pkg") == "deepracer_ros"
-    known = {"use_sim_time"} | (texts_in(node.get("exec")) if own else set())
+    name = node.get("exec")
+    known = {"use_sim_time"} | (texts_in(name) if own else OTHERS.get(name, set()))
     assert {param.get("name") for param in node.iter("param")} - known == set()
 
 
@@ -377,7 +405,7 @@ def test_a_file_is_found_by_name_or_path(name):
 
 @pytest.mark.parametrize("name", ["trian", "", "/tmp", "x" * 5000])
 def test_an_unknown_file_is_refused_with_those_there_are(name):
-    with pytest.raises(UserError, match="car, replay, sim, teleop, train, world"):
+    with pytest.raises(UserError, match="car, gz, replay, sim, teleop, train, world"):
         find(name)
 
 

@@ -58,7 +58,7 @@ def test_the_defaults_and_limits_that_help_states_are_those_of_the_settings():
     default = Settings()
     assert (options["track"].show_default,) == default.tracks
     assert options["reward"].show_default == DEFAULT_REWARD
-    for name in ("car", "camera", "cars", "seed"):
+    for name in ("car", "camera", "cars", "randomize", "seed"):
         assert options[name].show_default == str(getattr(default, name))
     assert options["cars"].max == MOST_CARS
     assert options["seed"].max == LARGEST_SEED
@@ -102,6 +102,7 @@ def test_wrong_usage(tmp_path, monkeypatch, options):
         (("--hyperparameters", "missing.json"), "missing.json"),
         (("--car", "lorry"), "lorry"),
         (("--camera", "eye"), "eye"),
+        (("--randomize", "wild"), "must be one of off, mild, strong, found 'wild'"),
         (("--cars", "1", "--track", "oval", "--track", "alley"), "1 cars cannot drive on 2 tracks"),
         (("--name", "../x"), "'../x' cannot name a model"),
         (("--resume",), "There is no model"),
@@ -132,9 +133,10 @@ def test_a_training_from_beginning_to_end(small, tmp_path):
 
 
 def test_what_is_given_anew_replaces_what_the_model_was_trained_with(learned):
-    train("--resume", "--steps", 8, "--cars", 3, "--reward", "progress", "--clockwise")
+    train("--resume", "--steps", 8, "--cars", 3, "--reward", "progress", "--clockwise",
+          "--randomize", "strong")  # fmt: skip
     settings = load_settings(learned / "checkpoint")
-    assert (settings.cars, settings.clockwise) == (3, True)
+    assert (settings.cars, settings.clockwise, settings.randomize) == (3, True, "strong")
     assert "Get on" in (learned / "reward_function.py").read_text()
 
 

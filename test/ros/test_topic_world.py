@@ -63,6 +63,21 @@ def test_a_thousand_steps_are_those_of_the_embedded_world(start_world, served):
     world.close()
 
 
+def test_a_randomised_world_is_nominal_for_who_asks(start_world, served):
+    start_world(track="oval", randomize="strong")
+    world, here = TopicWorld(served), EmbeddedWorld(load_track("oval"), CARS)
+    assert world.names.randomize == "strong"
+    assert np.abs(world.frames().astype(int) - here.frames()).max() > 0
+    poses = here.track.pose(np.linspace(0.0, here.track.length, CARS))
+    for each in (world, here):
+        each.reset(np.arange(CARS), poses, nominal=True)
+    for _ in range(20):
+        world.step(np.full((CARS, 2), [0.1, 2.0]))
+        here.step(np.full((CARS, 2), [0.1, 2.0]))
+        assert_equal(world, here)
+    world.close()
+
+
 def test_the_world_tells_what_it_is_made_of(start_world, served):
     start_world(track="oval", car="deepracer", camera="deepracer_lens")
     world = TopicWorld(served)

@@ -287,7 +287,7 @@ def test_it_ends_quietly(world, driver, name, lockstep):
         ({"rtf": 0}, "The parameter rtf is 0.0; it must be at least 0.01"),
         ({"rtf": "quick"}, "The parameter rtf is 'quick'; it must be a number"),
         ({"rtf": ".nan"}, "The parameter rtf is nan; it must be a number"),
-        ({"lockstep": True, "cars": -1}, "The parameter cars is -1; it must be at least 1"),
+        ({"lockstep": True, "cars": -1}, "The parameter cars is -1; it must be at least 0"),
         ({"lockstep": 1}, "The parameter lockstep is 1; it must be true or false"),
     ],
 )

@@ -11,6 +11,7 @@ from deepracer_sim.camera import WALL_HEIGHT, Camera, Renderer, load_camera
 from deepracer_sim.files import share_directory
 from deepracer_sim.grey import grey
 from deepracer_sim.ground import Ground, draw_ground
+from deepracer_sim.looks import plain_looks
 from deepracer_sim.track import Style
 from deepracer_sim.track_files import load_track, shipped_tracks
 
@@ -229,7 +230,9 @@ def test_light_scales_the_brightness_of_each_car():
     renderer = Renderer(load_camera(), blank(6.0, 0.01, 100), STYLE)  # wall 20, floor 100, sky 200
     poses = np.zeros((5, 3))
     plain = renderer.grey(poses[:1])[0].astype(float)
-    frames = renderer.grey(poses, light=np.array([1.0, 0.5, 0.0, 1.2, 100.0]))
+    frames = renderer.grey(
+        poses, plain_looks(5)._replace(light=np.array([1.0, 0.5, 0.0, 1.2, 100.0]))
+    )
     np.testing.assert_array_equal(frames[0], plain)
     np.testing.assert_allclose(frames[1], plain / 2, atol=1.0)
     assert not frames[2].any()
@@ -314,17 +317,16 @@ def test_a_walk_never_reads_outside_of_its_drawing():
     kernel = numba.njit(boundscheck=True, error_model="numpy")(camera_module._draw_one.py_func)
     for renderer, poses in random_scenes():
         walks, pyramid = renderer._walks, renderer._grey
+        (rows,) = walks.first
         counts = np.diff(np.append(pyramid.start, len(pyramid.texels)))
         pyramid.texels[:] = np.repeat(100 + np.arange(len(counts)), counts)
         camera = renderer.camera
         lens = np.array([camera.x, camera.z, camera.focal_length])
         frame = np.empty((camera.height, camera.width), np.uint8)
         for pose in poses:
-            shades = np.arange(256, dtype=np.float32)
-            kernel(pyramid, walks, renderer._bounds, lens, pose, shades, 0, 0, frame)
-            for row, (first, last) in enumerate(
-                zip(walks.first[:-1], walks.first[1:], strict=True)
-            ):
+            shades = np.append(np.arange(256), [0, 0]).astype(np.float32)
+            kernel(pyramid, walks, rows, renderer._bounds, lens, pose, shades, frame)
+            for row, (first, last) in enumerate(zip(rows[:-1], rows[1:], strict=True)):
                 share = np.arange(last - first + 1) / (last - first)
                 possible = np.floor(share * (100 + walks.level[first]) + 0.5)
                 assert set(np.unique(frame[row])) <= set(possible)

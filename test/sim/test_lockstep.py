@@ -10,6 +10,7 @@ from deepracer_sim.car import CarStates
 from deepracer_sim.lockstep import (
     COMMANDS,
     LARGEST_ID,
+    NOMINAL_POSES,
     POSES,
     STATES,
     Header,
@@ -17,6 +18,7 @@ from deepracer_sim.lockstep import (
     Request,
     new_id,
 )
+from deepracer_sim.randomized_world import embedded_world
 from deepracer_sim.track_files import load_track
 from deepracer_sim.world import EmbeddedWorld
 
@@ -97,6 +99,16 @@ def test_a_reset_puts_some_cars_at_rest(server, world):
     assert server.steps == 5
 
 
+def test_a_randomised_world_is_nominal_for_who_asks(round_track, world):
+    other = embedded_world(load_track(round_track), CARS, randomize="strong")
+    rows = np.column_stack([np.arange(CARS), np.zeros((CARS, 3))])
+    server = Lockstep(other)
+    world.reset(np.arange(CARS), rows[:, 1:])
+    for number, (columns, same) in enumerate([(POSES, False), (NOMINAL_POSES, True)]):
+        server.answer(Request(Header(server.session, 1, number), columns, rows))
+        assert np.array_equal(other.frames(), world.frames()) == same
+
+
 def test_a_reset_of_no_cars_moves_none(server, world):
     before = states(world)
     answer = server.answer(Request(Header(server.session, 1, 1), POSES, np.zeros((0, 4))))
@@ -115,6 +127,7 @@ def test_a_reset_of_no_cars_moves_none(server, world):
         (COMMANDS, np.full((CARS, 2), np.inf)),
         (POSES, np.zeros((CARS, 3))),
         (POSES, np.array([[CARS, 0, 0, 0]])),
+        (NOMINAL_POSES, np.array([[CARS, 0, 0, 0]])),
         (POSES, np.array([[-1, 0, 0, 0]])),
         (POSES, np.array([[0.5, 0, 0, 0]])),
         (POSES, np.array([[3e38, 0, 0, 0]])),
@@ -136,7 +149,7 @@ def test_requests_that_make_no_sense_are_refused_and_a_good_one_is_served(
 
 
 @given(
-    columns=st.sampled_from([COMMANDS, POSES, STATES]),
+    columns=st.sampled_from([COMMANDS, POSES, NOMINAL_POSES, STATES]),
     values=arrays(
         np.float64,
         array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=5),

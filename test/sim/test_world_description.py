@@ -13,7 +13,7 @@ from deepracer_sim.errors import UserError
 from deepracer_sim.track_files import load_track, shipped_tracks
 from deepracer_sim.world_description import MOST_CARS, Names, describe, read_description
 
-NAMES = Names("oval", "deepracer", "deepracer_lens")
+NAMES = Names("oval", "deepracer", "deepracer_lens", "strong")
 
 
 def describe_world(track, n=1, car=None, camera=None):

@@ -1,0 +1,110 @@
+"""Where Gazebo 11 is on this machine, how its programs are called, and our plugin for it."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepracer_sim.errors import UserError
+
+PLUGIN = "libdeepracer_lockstep.so"
+
+_SOURCE = Path(__file__).with_name("lockstep_plugin.cc")
+_PACKAGES = "gazebo OGRE OGRE-Paging OGRE-Terrain"
+_COMPILE = (
+    "exec g++ -O2 -w -fPIC -shared -std=c++17 "
+    '$(pkg-config --cflags gazebo OGRE OGRE-Paging OGRE-Terrain) "$1" -o "$2"'
+)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Gazebo below `root`: "/" for an installed one, else the folder that `install` has filled."""
+
+    root: Path
+
+    def inside(self, path: Path) -> str:
+        """Return how programs of the installation call a path below root."""
+        return f"/{path.relative_to(self.root)}"
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command line that runs a program, until the thread that starts it ends."""
+        mortal = ["setpriv", "--pdeathsig", "KILL", "--"]
+        if self.root == Path("/"):
+            return [*mortal, *words]
+        # Whoever is not root may change the root in a user namespace of their own.
+        become = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+        return [*mortal, *become, "chroot", str(self.root), *words]
+
+    @property
+    def temporary(self) -> Path:
+        """A folder for temporary files that programs of the installation see."""
+        return self.root / "tmp"
+
+
+def cache_directory() -> Path:
+    """Return the folder of this user for what `make gazebo` makes."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "deepracer_ros", "gazebo-11")
+
+
+def unpacked() -> Installation:
+    """Return the installation that `make gazebo` makes, whether or not it is there."""
+    return Installation(cache_directory() / "root")
+
+
+def find() -> Installation:
+    """Return the Gazebo of this machine. Raises UserError where there is none."""
+    if shutil.which("gzserver"):
+        return Installation(Path("/"))
+    own = unpacked()
+    if not (own.root / "usr/bin/gzserver").is_file():
+        raise UserError("Gazebo 11 was not found: no gzserver on the PATH. Get it: make gazebo")
+    return own
+
+
+def plugin_folder(installation: Installation) -> Path:
+    """Return the folder that holds our plugin, compiled if it is not there yet (half a minute).
+
+    Raises UserError where it does not compile.
+    """
+    own = installation == unpacked()
+    parent = (installation.root if own else cache_directory()) / "plugins"
+    folder = parent / hashlib.sha256(_SOURCE.read_bytes() + _COMPILE.encode()).hexdigest()[:16]
+    with locked(parent / "lock"):
+        if not (folder / PLUGIN).is_file():
+            _compile(installation, folder)
+    return folder
+
+
+def _compile(installation: Installation, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    source, part = folder / _SOURCE.name, folder / f"{PLUGIN}.part"
+    source.write_bytes(_SOURCE.read_bytes())
+    paths = installation.inside(source), installation.inside(part)
+    command = installation.command("sh", "-c", _COMPILE, "sh", *paths)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.splitlines() or ["no message"]
+        first = next((line for line in lines if "error" in line), lines[-1])
+        advice = "On Debian and Ubuntu: sudo apt install g++ libgazebo-dev"
+        raise UserError(f"The plugin for Gazebo did not compile: {first}\n{advice}")
+    part.rename(folder / PLUGIN)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time is inside. Raises UserError where the file cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()  # it remains, since removing it would be a race
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

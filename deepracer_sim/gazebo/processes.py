@@ -1,0 +1,111 @@
+"""Programs of Gazebo started so that none outlives us: a display that nobody sees, the server."""
+
+import os
+import re
+import selectors
+import socket
+import subprocess
+from pathlib import Path
+from typing import IO
+
+from deepracer_sim.errors import UserError
+from deepracer_sim.gazebo.installation import Installation, plugin_folder
+
+Process = subprocess.Popen[bytes]
+Log = IO[bytes]
+
+_DISPLAY_LIMIT = 20.0  # s, for a slow machine
+_SCREEN = ["-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]
+_SERVE = (
+    ". /usr/share/gazebo/setup.sh; "
+    'export GAZEBO_PLUGIN_PATH="$2:$GAZEBO_PLUGIN_PATH" GAZEBO_MODEL_PATH="$3:$GAZEBO_MODEL_PATH" '
+    'GAZEBO_MODEL_DATABASE_URI=; exec gzserver --verbose "$1"'
+)
+
+
+def start_display(installation: Installation, log: Log) -> tuple[Process, str]:
+    """Start an X server without a screen; return it and its display, like ":1".
+
+    Raises UserError where there is none.
+    """
+    reader, writer = os.pipe()
+    with open(reader, "rb") as answer:
+        with open(writer, "wb"):
+            command = installation.command("Xvfb", "-displayfd", str(writer), *_SCREEN)
+            process = _start(command, log, writer, {})
+        number = _first_line(answer)
+    if not number:
+        process.kill()
+        process.wait()
+        raise UserError(
+            f"Gazebo's camera needs a display, and Xvfb did not start: {last_words(log)} "
+            "On Debian and Ubuntu: sudo apt install xvfb"
+        )
+    return process, f":{number}"
+
+
+def _first_line(pipe: IO[bytes]) -> str:
+    """Return the first line that comes through a pipe, empty if none comes."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        return pipe.readline().decode().strip() if selector.select(_DISPLAY_LIMIT) else ""
+
+
+def start_server(
+    installation: Installation, world: Path, display: str, port: int, link: socket.socket, log: Log
+) -> Process:
+    """Start to serve a world file below `installation.temporary`; the plugin talks through link."""
+    home = installation.inside(world.parent)
+    paths = installation.inside(world), installation.inside(plugin_folder(installation)), home
+    environment = {
+        "ALSOFT_DRIVERS": "null",  # no sound
+        "DEEPRACER_SOCKET": str(link.fileno()),
+        "DISPLAY": display,
+        "GAZEBO_IP": "127.0.0.1",
+        "GAZEBO_MASTER_URI": f"http://127.0.0.1:{port}",
+        "HOME": home,
+        "IGN_IP": "127.0.0.1",
+        "LIBGL_ALWAYS_SOFTWARE": "1",  # what Xvfb's clients have, without a search for more
+        "TMPDIR": home,
+    }
+    command = installation.command("sh", "-c", _SERVE, "sh", *paths)
+    return _start(command, log, link.fileno(), environment)
+
+
+def _start(command: list[str], log: Log, descriptor: int, environment: dict[str, str]) -> Process:
+    """Start a program that inherits a descriptor and writes to the log."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/bin:/bin"
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**inherited, **environment, "PATH": path},
+        pass_fds=[descriptor],
+        start_new_session=True,  # Ctrl-C is for us, and we end them
+    )
+
+
+def last_words(log: Log) -> str:
+    """Return the last line of a log that tells of an error, or simply the last."""
+    text = Path(log.name).read_text(errors="replace")
+    lines = re.sub(r"\x1b\[[\d;]*m", "", text).strip().splitlines() or ["it said nothing."]
+    errors = [line for line in lines if "[Err]" in line or "rror:" in line]
+    return (errors or lines)[-1].strip()
+
+
+def free_port(port: int) -> int:
+    """Return a TCP port of this machine that nobody uses: `port`, or any for 0.
+
+    Raises UserError where `port` is in use.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"Port {port} is in use, by another Gazebo perhaps: end that, or choose another."
+            ) from error
+        return int(probe.getsockname()[1])

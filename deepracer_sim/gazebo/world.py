@@ -1,0 +1,133 @@
+"""The real Gazebo behind the seam: each car drives in a server of its own."""
+
+import shutil
+import tempfile
+import weakref
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from deepracer_sim.camera import Camera, load_camera
+from deepracer_sim.car import CarParameters, Cars, CarStates, load_car
+from deepracer_sim.gazebo.installation import find, plugin_folder
+from deepracer_sim.gazebo.sdf import STEPS, write_world
+from deepracer_sim.gazebo.server import Answer, Server
+from deepracer_sim.gazebo.wheels import middle_angle, outer_angles
+from deepracer_sim.grey import Frame, grey
+from deepracer_sim.track import Track, wrap_angle
+from deepracer_sim.world import Array, Indices, single
+
+_NEVER_SLIDES = 1e6  # friction
+
+
+class GazeboWorld:
+    """Cars in Gazebo 11, advanced in lockstep; a `World`.
+
+    The servo and the motor are those of the embedded car, without the road: they say how the
+    joints turn. What comes of it, tyres, weight and walls, is Gazebo's. One server for each car,
+    so the cars do not meet. Close it; else the servers end with the thread that made the world.
+    """
+
+    def __init__(
+        self,
+        track: Track,
+        n: int = 1,
+        car: CarParameters | None = None,
+        camera: Camera | None = None,
+    ) -> None:
+        """Start n servers, their cars at rest on the start line.
+
+        None means the default car and camera. Raises UserError where Gazebo is missing or fails.
+        """
+        self.track = track
+        self.n = n
+        self.car = load_car() if car is None else car
+        self.camera = load_camera() if camera is None else camera
+        self._actuators = Cars(replace(self.car, friction=_NEVER_SLIDES), n)
+        self._each_car = [_nth(self.car, i, n) for i in range(n)]
+        self._states = np.zeros((len(CarStates._fields), n))
+        self._frames = np.zeros((n, self.camera.height, self.camera.width, 3), np.uint8)
+        self._stamps = np.zeros(n, np.int64)
+        self._servers: list[Server] = []
+        installation = find()
+        plugin_folder(installation)  # compiled before anything is started
+        folder = Path(tempfile.mkdtemp(prefix="deepracer-", dir=installation.temporary))
+        self._end = weakref.finalize(self, _end, self._servers, folder)
+        try:
+            size = self.camera.width, self.camera.height
+            for i, own in enumerate(self._each_car):
+                file = write_world(track, own, self.camera, folder / f"{i}")
+                self._servers.append(Server(installation, file, size))
+            for server in self._servers:
+                server.first_answer()
+            self.reset(np.arange(n), np.broadcast_to(track.pose(0.0), (n, 3)))
+        except BaseException:
+            self.close()
+            raise
+
+    def reset(self, cars: Indices, poses: Array, nominal: bool = False) -> None:
+        """Put some cars (k,) at rest at poses (k, 3); here they are always nominal."""
+        poses = single(poses)
+        self._actuators.reset(cars, poses)
+        self._states[2, cars] = poses[:, 2]  # which whole turn is meant
+        for i, pose in zip(cars, poses, strict=True):
+            self._servers[i].ask(0, (pose[0], pose[1], pose[2]))
+        self._take_answers(cars)
+
+    def step(self, commands: Array) -> CarStates:
+        """Advance all cars by one control period under commands (n, 2)."""
+        wanted = self._actuators.step(single(commands))
+        for i, server in enumerate(self._servers):
+            angles = outer_angles(self._each_car[i], wanted.steering_angle[i])
+            server.ask(STEPS, (*angles, wanted.speed[i]))
+        self._take_answers(np.arange(self.n))
+        return self.states
+
+    @property
+    def states(self) -> CarStates:
+        """The present states, (n,) each."""
+        return CarStates(*single(self._states))
+
+    @property
+    def stamps(self) -> Indices:
+        """When the present frames were taken, (n,) in STEPS-ths of a control period."""
+        return self._stamps.copy()
+
+    def frames(self, cars: Indices | None = None) -> Frame:
+        """Grey frames (k, h, w) of all cars, or of some (k,)."""
+        return grey(self.frames_rgb(cars))
+
+    def frames_rgb(self, cars: Indices | None = None) -> Frame:
+        """Colour frames (k, h, w, 3) of all cars, or of some (k,)."""
+        return self._frames[np.arange(self.n) if cars is None else cars]
+
+    def close(self) -> None:
+        """End the servers and remove their files."""
+        self._end()
+
+    def _take_answers(self, cars: Indices) -> None:
+        for i in cars:
+            self._take(i, self._servers[i].answer())
+
+    def _take(self, i: int, answer: Answer) -> None:
+        motion = answer.motion
+        turned = wrap_angle(np.array(motion.yaw - self._states[2, i]))
+        angle = middle_angle(self._each_car[i], motion.left_angle, motion.right_angle)
+        pose = motion.x, motion.y, self._states[2, i] + turned
+        speeds = motion.speed, motion.lateral_speed, motion.yaw_rate
+        self._states[:, i] = *pose, *speeds, angle  # in the order of CarStates
+        self._frames[i] = answer.frame
+        self._stamps[i] = motion.steps
+
+
+def _nth(car: CarParameters, i: int, n: int) -> CarParameters:
+    """The i-th of n cars, with floats for parameters."""
+    values = (np.broadcast_to(getattr(car, field.name), n)[i] for field in fields(car))
+    return CarParameters(*map(float, values))
+
+
+def _end(servers: list[Server], folder: Path) -> None:
+    for server in servers:
+        server.close()
+    shutil.rmtree(folder, ignore_errors=True)
