@@ -1,17 +1,21 @@
-# Each of these does its own set-up, in .venv: make demo, make ros, make test, make lint, make bench.
+# Each does its own set-up, in .venv: make demo, make ros, make gazebo, make test, make lint, make bench.
 # Another Python than python3: make clean, then make demo PYTHON=python3.12
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --constraint constraints.txt
 
-.PHONY: demo ros test lint bench clean
+.PHONY: demo ros gazebo test lint bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/deepracer train --minutes 1 --name demo --overwrite
 	$(BIN)/deepracer evaluate demo --laps 5
 
 ros: $(VENV)/installed-ros
+
+# The real Gazebo 11, below the user's cache folder where it is not installed.
+gazebo: $(VENV)/installed
+	$(BIN)/deepracer gazebo install
 
 test: lint
 	$(BIN)/python -m pytest
@@ -49,8 +53,3 @@ $(VENV)/installed-%: $(VENV)/installed
 	$(BIN)/deepracer interfaces
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import deepracer_agent.trainer_node, deepracer_sim.world_node'
 	@touch $@
-
-# The real Gazebo 11, below the user's cache folder where it is not installed.
-.PHONY: gazebo
-gazebo: $(VENV)/installed
-	$(BIN)/deepracer gazebo install

@@ -41,10 +41,10 @@ class Settings:
     """Drive the tracks against their own direction."""
     alternate: bool = False
     """Change the direction with every episode."""
-    world: str = EMBEDDED
-    """What simulates: embedded or gazebo."""
     randomize: str = OFF
     """How much cars and cameras differ while they learn: a preset of deepracer_sim/randomize.py."""
+    world: str = EMBEDDED
+    """What simulates: embedded or gazebo."""
 
 
 def save_settings(settings: Settings, folder: Path) -> None:

@@ -81,7 +81,10 @@ def train(
     cars: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1024, help="Cars that learn at once.", show_default="64; in Gazebo 2"
+            min=1,
+            max=1024,
+            help="Cars that learn at once; in Gazebo 2 if not given.",
+            show_default="64",
         ),
     ] = None,
     car: Annotated[

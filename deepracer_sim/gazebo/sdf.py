@@ -22,9 +22,11 @@ _WALL_THICKNESS = 0.1  # m
 _MOST_TEXELS = 8192  # rows and columns of the drawing: what any OpenGL driver takes
 WHEEL_MASS = 0.04  # of the car's
 _KNUCKLE_MASS = 0.03
-# The car understeers, as the embedded one does: its rear tyres hold more, its front ones yield.
-_REAR_GRIP = 2.0  # of the front's
-_FRONT_SLIP = 0.021  # s: a tyre's sideways m/s for each m/s^2 that its force gives the whole car
+# The embedded car understeers, more and more towards its grip. Here a tyre holds up to a force and
+# then slides; so a front tyre is two in one place, which share the load: one holds, one yields
+# from the start. The rear tyres hold more than either. Values: docs/gazebo.md.
+_HOLDING_GRIP, _YIELDING_GRIP, _REAR_GRIP = 0.94, 1.2, 2.0  # of the car's friction
+_SLIP = 0.4  # s: sideways m/s that it yields for each m/s^2 that its force gives the whole car
 
 
 def write_world(
@@ -204,13 +206,25 @@ def _knuckle(name: str, car: CarParameters, x: float, y: float) -> str:
 
 
 def _front_tyre(car: CarParameters) -> str:
-    mu, slip = _text(float(car.friction)), _text(_FRONT_SLIP / float(car.mass))
-    return f"<mu>{mu}</mu><mu2>{mu}</mu2><slip1>{slip}</slip1>"
+    holding = _tyre("holding", car, _HOLDING_GRIP, 0.0)
+    return holding + "\n  " + _tyre("yielding", car, _YIELDING_GRIP, _SLIP)
 
 
 def _rear_tyre(car: CarParameters) -> str:
-    mu = _text(_REAR_GRIP * float(car.friction))
-    return f"<mu>{mu}</mu><mu2>{mu}</mu2>"
+    return _tyre("tyre", car, _REAR_GRIP, 0.0)
+
+
+def _tyre(name: str, car: CarParameters, grip: float, slip: float) -> str:
+    mu, slip = grip * float(car.friction), slip / float(car.mass)
+    friction = f"<mu>{mu:.9g}</mu><mu2>{mu:.9g}</mu2><slip1>{slip:.9g}</slip1>"
+    # A ball meets the floor in one point; fdir1 is the axle, so that mu and slip1 act sideways.
+    return f"""<collision name="{name}">
+    <geometry><sphere><radius>{float(car.wheel_radius):.9g}</radius></sphere></geometry>
+    <surface>
+      <friction><ode>{friction}<fdir1>0 1 0</fdir1></ode></friction>
+      <contact><ode><kp>1e6</kp><kd>1e3</kd><min_depth>0</min_depth></ode></contact>
+    </surface>
+  </collision>"""
 
 
 def _wheel(
@@ -220,17 +234,10 @@ def _wheel(
     width = 0.8 * radius
     across = mass * (3 * radius**2 + width**2) / 12
     cylinder = f"<cylinder><radius>{radius:.9g}</radius><length>{width:.9g}</length></cylinder>"
-    # A ball meets the floor in one point; fdir1 is the axle, so that mu and slip1 act sideways.
     return f"""<link name="{name}_wheel_link">
   <pose>{_text(*place, radius)} 0 0 0</pose>
   <inertial>{_mass(mass, [across, mass * radius**2 / 2, across])}</inertial>
-  <collision name="collision">
-    <geometry><sphere><radius>{radius:.9g}</radius></sphere></geometry>
-    <surface>
-      <friction><ode>{tyre}<fdir1>0 1 0</fdir1></ode></friction>
-      <contact><ode><kp>1e6</kp><kd>1e3</kd><min_depth>0</min_depth></ode></contact>
-    </surface>
-  </collision>
+  {tyre}
   <visual name="visual">
     <pose>0 0 0 {math.pi / 2:.9g} 0 0</pose>
     <geometry>{cylinder}</geometry>{_painted("0.03 0.03 0.03")}

@@ -72,11 +72,12 @@ def test_a_wrong_value_is_told_with_its_key(change, key, value):
         load_settings(change(**{key: value}))
 
 
-def test_a_model_from_before_there_was_randomisation_has_none(change):
-    assert load_settings(change(randomize=None)).randomize == "off"
+def test_a_model_from_before_there_was_a_choice_is_plain(change):
+    settings = load_settings(change(randomize=None, world=None))
+    assert (settings.randomize, settings.world) == ("off", "embedded")
 
 
-@pytest.mark.parametrize("key", Settings.__annotations__.keys() - {"randomize"})
+@pytest.mark.parametrize("key", Settings.__annotations__.keys() - {"randomize", "world"})
 def test_a_missing_value_is_told_with_its_key(change, key):
     with pytest.raises(UserError, match=key):
         load_settings(change(**{key: None}))
