@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import pytest
 
 from deepracer_sim.errors import UserError
 from deepracer_sim.gazebo import processes, sdf, server
+from deepracer_sim.gazebo import world as gazebo_world
+from deepracer_sim.gazebo.flavor import CLASSIC
 from deepracer_sim.gazebo.sdf import STEPS
 from deepracer_sim.gazebo.world import GazeboWorld
 from deepracer_sim.track_files import load_track
@@ -181,7 +184,9 @@ def failed_start(match):
 
 def test_a_missing_plugin_is_reported(gazebo, monkeypatch):
     before = temporary_files(gazebo)
-    monkeypatch.setattr(sdf, "PLUGIN", "libabsent.so")
+    absent = CLASSIC._replace(sensor='<plugin name="lockstep" filename="libabsent.so"/>')
+    write = partial(sdf.write_world, flavor=absent)
+    monkeypatch.setattr(gazebo_world, "write_world", write)
     failed_start("libabsent.so")
     assert temporary_files(gazebo) == before
 
