@@ -47,7 +47,7 @@ from deepracer_sim.world import World
 from deepracer_sim.worlds import EMBEDDED
 
 _JUDGED_CARS = 20  # laps that choose the best driver: a start every 5 % of the track
-_JUDGE_EVERY = 40_000  # steps
+_JUDGE_EVERY = 40_000  # steps; twice as many where it interrupts the cars that learn
 _CHECKPOINT_EVERY = 20.0  # s
 _REPORT_EVERY = 0.5  # s
 
@@ -206,7 +206,8 @@ class _Training(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         """Between updates: judge the driver and save, now and then."""
-        if self._recorder.steps - self._judged_at >= _JUDGE_EVERY:
+        every = _JUDGE_EVERY if self._judged is not self._fleet else 2 * _JUDGE_EVERY
+        if self._recorder.steps - self._judged_at >= every:
             self._judge()
         if self._has_learned() and time.monotonic() - self._saved > _CHECKPOINT_EVERY:
             self._save()
