@@ -82,7 +82,7 @@ class Server:
                 self._processes.append(process)
                 process = start_server(installation, world, display, self.port, client, self._log)
                 self._processes.append(process)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no program is left behind
             self.close()
             raise
 

@@ -62,7 +62,7 @@ class GazeboWorld:
             for server in self._servers:
                 server.first_answer()
             self.reset(np.arange(n), np.broadcast_to(track.pose(0.0), (n, 3)))
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no server is left behind
             self.close()
             raise
 
