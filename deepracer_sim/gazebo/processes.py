@@ -16,6 +16,7 @@ Log = IO[bytes]
 
 _DISPLAY_LIMIT = 20.0  # s, for a slow machine
 _SCREEN = ["-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]
+_ERROR = re.compile(r"\[Err\]|\(EE\) \w|rror: \w")  # of Gazebo, of Xvfb, of the linker
 _SERVE = (
     ". /usr/share/gazebo/setup.sh; "
     'export GAZEBO_PLUGIN_PATH="$2:$GAZEBO_PLUGIN_PATH" GAZEBO_MODEL_PATH="$3:$GAZEBO_MODEL_PATH" '
@@ -38,7 +39,7 @@ def start_display(installation: Installation, log: Log) -> tuple[Process, str]:
         process.kill()
         process.wait()
         raise UserError(
-            f"Gazebo's camera needs a display, and Xvfb did not start: {last_words(log)} "
+            f"Gazebo's camera needs a display, and Xvfb did not start: {complaint(log)} "
             "On Debian and Ubuntu: sudo apt install xvfb"
         )
     return process, f":{number}"
@@ -87,12 +88,12 @@ def _start(command: list[str], log: Log, descriptor: int, environment: dict[str,
     )
 
 
-def last_words(log: Log) -> str:
-    """Return the last line of a log that tells of an error, or simply the last."""
+def complaint(log: Log) -> str:
+    """Return the first line of a log that tells of an error (more follow from it), or the last."""
     text = Path(log.name).read_text(errors="replace")
     lines = re.sub(r"\x1b\[[\d;]*m", "", text).strip().splitlines() or ["it said nothing."]
-    errors = [line for line in lines if "[Err]" in line or "rror:" in line]
-    return (errors or lines)[-1].strip()
+    errors = [line for line in lines if _ERROR.search(line)]
+    return (errors or lines[-1:])[0].strip()
 
 
 def free_port(port: int) -> int:

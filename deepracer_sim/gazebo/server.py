@@ -18,8 +18,8 @@ from deepracer_sim.errors import UserError
 from deepracer_sim.gazebo.installation import Installation
 from deepracer_sim.gazebo.processes import (
     Process,
+    complaint,
     free_port,
-    last_words,
     start_display,
     start_server,
 )
@@ -149,10 +149,11 @@ class Server:
 
     def _check_log(self) -> None:
         text = Path(self._log.name).read_text(errors="replace")
+        complete = text.rpartition("\n")[0]  # lines are written word by word
         for fault in _FAULTS:
-            if fault in text:
+            if fault in complete:
                 raise self._failure("cannot serve the world")
 
     def _failure(self, what: str) -> UserError:
         self._failed = True
-        return UserError(f"Gazebo {what}: {last_words(self._log)} All it said: {self._log.name}")
+        return UserError(f"Gazebo {what}: {complaint(self._log)} All it said: {self._log.name}")

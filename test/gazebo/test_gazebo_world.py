@@ -200,7 +200,14 @@ def test_a_missing_display_is_reported(monkeypatch):
 
 def test_a_display_that_does_not_start_is_reported(monkeypatch):
     monkeypatch.setattr(processes, "_SCREEN", ["-screen", "0", "nonsense"])
-    failed_start("Xvfb did not start")
+    failed_start("Xvfb did not start: .*nonsense")
+
+
+def test_the_first_error_is_reported_as_others_follow_from_it(tmp_path):
+    with open(tmp_path / "log", "wb") as log:
+        log.write(b"[Msg] Hello\n[Err] Can't open display\n[Wrn] Hm\n[Err] No camera\n")
+        log.flush()
+        assert processes.complaint(log) == "[Err] Can't open display"
 
 
 def test_a_port_in_use_is_reported(gazebo, monkeypatch):
