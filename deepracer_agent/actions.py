@@ -58,7 +58,10 @@ _OPTIONAL_KEYS = (
     "neural_network",
     "training_algorithm",
     "version",
-    "lidar_config",  # the service writes it into every file; without a lidar it says nothing
+    # the service writes these into every file; without a lidar they say nothing
+    "lidar_config",
+    "preprocess_type",
+    "regional_parameters",
 )
 
 
@@ -122,6 +125,12 @@ def save_metadata(metadata: ModelMetadata, path: Path) -> None:
     Raises UserError if the disk refuses.
     """
     write_atomic(path, json.dumps(metadata_to_json(metadata), indent=2) + "\n")
+
+
+def action_width(metadata: ModelMetadata) -> int:
+    """How many numbers the network gives: one an action, or steering and speed."""
+    space = metadata.action_space
+    return len(space.commands) if isinstance(space, DiscreteActions) else 2
 
 
 def commands(metadata: ModelMetadata, actions: NDArray[Any]) -> Array:

@@ -64,7 +64,7 @@ def read(
     object (line and column) or is larger than `max_bytes`, or where `parse` raises one.
     """
     try:
-        return parse(_json_object(read_text(path, max_bytes)))
+        return parse(json_object(read_text(path, max_bytes)))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -81,6 +81,11 @@ def read_text(path: Path, max_bytes: int) -> str:
             content = file.read(max_bytes + 1)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}.") from error
+    return decode(content, max_bytes)
+
+
+def decode(content: bytes, max_bytes: int = MAX_BYTES) -> str:
+    """The text of a file. Raises UserError, as `read_text`."""
     if len(content) > max_bytes:
         raise UserError(f"is larger than {max_bytes} bytes. Is it the right file?")
     if not content.strip():
@@ -89,6 +94,20 @@ def read_text(path: Path, max_bytes: int) -> str:
         return content.decode("utf-8-sig")  # editors on Windows put a byte order mark in front
     except UnicodeDecodeError as error:
         raise UserError(f"is not UTF-8 text (byte {error.start}).") from error
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Decode a text that is one JSON object. Raises UserError with line and column."""
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise UserError(f"{place}: this is not JSON: {error.msg}.") from error
+    except RecursionError as error:
+        raise UserError("its lists or objects are nested too deeply.") from error
+    except ValueError as error:  # an int of thousands of digits
+        raise UserError(f"this is not JSON that can be read: {error}.") from error
+    return check_type(data, "the content", dict, "a JSON object, {...}")
 
 
 def check_object(
@@ -156,19 +175,6 @@ def check_type(value: object, key: str, kind: type[Parsed], accepted: str) -> Pa
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise UserError(f"{place}: this is not JSON: {error.msg}.") from error
-    except RecursionError as error:
-        raise UserError("its lists or objects are nested too deeply.") from error
-    except ValueError as error:  # an int of thousands of digits
-        raise UserError(f"this is not JSON that can be read: {error}.") from error
-    return check_type(data, "the content", dict, "a JSON object, {...}")
 
 
 def _refuse_constant(name: str) -> None:

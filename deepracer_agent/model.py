@@ -12,7 +12,8 @@ MODELS = Path("models")  # under the folder that one works in
 METADATA = "model_metadata.json"
 HYPERPARAMETERS = "hyperparameters.json"
 REWARD = "reward_function.py"
-POLICY = "policy.onnx"
+POLICY = "policy.onnx"  # of a model that was trained here
+GRAPH = "model.pb"  # of one that was imported
 CHECKPOINT = "checkpoint"
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from deepracer_agent.actions import DiscreteActions, ModelMetadata, load_metadata
 from deepracer_agent.checkpoint import Counters, read_counters
-from deepracer_agent.model import CHECKPOINT, METADATA
+from deepracer_agent.model import CHECKPOINT, GRAPH, METADATA
 from deepracer_agent.settings import Settings, load_settings
 
 
@@ -25,7 +25,7 @@ class Summary(NamedTuple):
             self.folder.name,
             ", ".join(self.settings.tracks),
             _actions(self.metadata),
-            f"{counters.steps:,}",
+            f"{counters.steps:,}" if counters.steps else "imported",
             f"{counters.train_time / 60:.1f} min",
             f"{max(counters.best_progress_pct, 0.0):.0f}%",
             "-" if lap == float("inf") else f"{lap:.1f} s",
@@ -50,7 +50,7 @@ def summarise(folder: Path) -> Summary:
         folder,
         load_metadata(folder / METADATA),
         load_settings(folder / CHECKPOINT),
-        read_counters(folder / CHECKPOINT),
+        Counters() if (folder / GRAPH).is_file() else read_counters(folder / CHECKPOINT),
     )
 
 

@@ -6,10 +6,10 @@ clock that never jumps.
 """
 
 import math
-import re
 from collections.abc import Sequence
 
 from deepracer_agent.actions import Command
+from deepracer_agent.terminal import split_keys
 
 HELP = """Drive with the arrow keys or W A S D; hold a key or tap it.
   up, W: faster    down, S: slower, then backwards    left, A    right, D    space: stop
@@ -27,7 +27,6 @@ _KEYS = {  # steps of steering, left positive, and of speed
     **dict.fromkeys(("a", "\x1b[D", "\x1bOD"), (1, 0)),
 }
 _STOP_KEY = " "
-_ONE_KEY = re.compile(r"\x1b[\[O][0-9;]*.|.", re.DOTALL)  # a terminal's sequence, or a character
 
 # Of sensor_msgs/Joy as game_controller_node of the package joy numbers them, for all gamepads.
 STEERING_AXIS, SPEED_AXIS = 0, 3  # left stick, left positive; right stick, forwards positive
@@ -61,7 +60,7 @@ class Teleop:
 
     def keys(self, text: str, now: float) -> None:
         """Act on what was typed on a terminal; other keys do nothing."""
-        for key in _ONE_KEY.findall(text):
+        for key in split_keys(text):
             if key == _STOP_KEY:
                 self._put(0.0, 0.0, now)
             elif key in _KEYS:

@@ -2,12 +2,14 @@
 
 import copy
 import os
+import re
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 _OFF = b"\0"  # of a control character
+_ONE_KEY = re.compile(r"\x1b[\[O][0-9;]*.|.", re.DOTALL)  # a terminal's sequence, or a character
 
 
 @contextmanager
@@ -30,6 +32,11 @@ def keyboard() -> Iterator[Callable[[], str] | None]:
         with suppress(termios.error):  # the terminal was closed
             termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
         os.close(terminal)
+
+
+def split_keys(text: str) -> list[str]:
+    """The keys that were typed: characters, and what a terminal sends for other keys."""
+    return _ONE_KEY.findall(text)
 
 
 def _key_by_key(settings: list[Any]) -> list[Any]:

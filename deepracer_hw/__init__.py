@@ -1,1 +1,1 @@
-"""The physical car. Nothing is here yet."""
+"""The physical car: servo and motor, camera, battery. Knows nothing of tracks or learning."""

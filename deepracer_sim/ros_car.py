@@ -3,20 +3,14 @@
 from builtin_interfaces.msg import Time
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
-from deepracer_ros.messages import TFMessage, to_image, to_jpeg
-from deepracer_ros.topics import LATCHED, SENSOR
+from deepracer_ros.camera_topics import CameraTopics
+from deepracer_ros.messages import TFMessage
+from deepracer_ros.topics import LATCHED
 from deepracer_sim.camera import Camera
 from deepracer_sim.car import CarParameters, CarStates
-from deepracer_sim.ground import Frame
-from deepracer_sim.ros_messages import (
-    static_transforms,
-    to_camera_info,
-    to_odometry,
-    to_transform,
-)
+from deepracer_sim.ros_messages import static_transforms, to_odometry, to_transform
 from deepracer_sim.urdf import car_urdf
 
 
@@ -47,24 +41,4 @@ class CameraNode(Node):
     def __init__(self, camera: Camera, compressed: bool) -> None:
         """compressed: offer JPEG images, too."""
         super().__init__("camera", start_parameter_services=False)  # it has none
-        self._camera = camera
-        self._image = self.create_publisher(Image, "camera/image_raw", SENSOR)
-        self._info = self.create_publisher(CameraInfo, "camera/camera_info", SENSOR)
-        self._jpeg = (
-            self.create_publisher(CompressedImage, "camera/image_raw/compressed", SENSOR)
-            if compressed
-            else None
-        )
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether anybody listens."""
-        publishers = [self._image, self._info] + ([self._jpeg] if self._jpeg else [])
-        return any(publisher.get_subscription_count() for publisher in publishers)
-
-    def show(self, frame: Frame, stamp: Time) -> None:
-        """Publish a colour frame (h, w, 3)."""
-        self._image.publish(to_image(frame, stamp, "camera_optical"))
-        self._info.publish(to_camera_info(self._camera, stamp))
-        if self._jpeg and self._jpeg.get_subscription_count():
-            self._jpeg.publish(to_jpeg(frame, stamp, "camera_optical"))
+        self.topics = CameraTopics(self, camera.focal_length, compressed)

@@ -12,7 +12,6 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, TransformStamped, Vector3
 from nav_msgs.msg import Odometry, Path
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -56,21 +55,6 @@ def static_transforms(camera: Camera, stamp: Time) -> list[TransformStamped]:
         _transform("base_link", "camera_link", stamp, mount, pitched),
         _transform("camera_link", "camera_optical", stamp, Vector3(), optical),
     ]
-
-
-def to_camera_info(camera: Camera, stamp: Time) -> CameraInfo:
-    """The lens: a pinhole without distortion. Pixel centres are whole numbers."""
-    f, cx, cy = camera.focal_length, (camera.width - 1) / 2, (camera.height - 1) / 2
-    return CameraInfo(
-        header=Header(stamp=stamp, frame_id="camera_optical"),
-        width=camera.width,
-        height=camera.height,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
-        k=[f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
 
 
 def to_track_markers(track: Track, stamp: Time) -> MarkerArray:

@@ -46,5 +46,5 @@ class Stage:
         if self._clock.get_subscription_count():
             self._clock.publish(Clock(clock=stamp))
         self.car.show(states, stamp)
-        if self.camera.is_watched:
-            self.camera.show(frame(), stamp)
+        if self.camera.topics.is_watched:
+            self.camera.topics.show(frame(), stamp)

@@ -5,11 +5,13 @@ The heavy imports are inside, for the tests that use none of this.
 
 import math
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,6 +24,12 @@ def interrupts_are_heard():
     """A shell lets what it starts in the background ignore Ctrl-C; the tests send it themselves."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def fake_car():
+    """What hw/fake_car.py defines; `test` is no package that it could be imported from."""
+    return SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "hw" / "fake_car.py")))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # of a model, without its traces
@@ -79,6 +80,64 @@ def check_consistent(contents, training_rows):
         return counters
 
     return check
+
+
+@pytest.fixture(scope="session")
+def frames():
+    """What cars see on their way, (200, 120, 160)."""
+    from deepracer_agent.settings import Settings, build_fleet
+
+    fleet = build_fleet(Settings(), 50)
+    seen = []
+    for _ in range(4):
+        seen.append(fleet.frames())
+        fleet.step(np.tile([0.3, 2.0], (50, 1)))
+    return np.concatenate(seen)
+
+
+@pytest.fixture(scope="session")
+def make_learned():
+    """A function that makes a learner whose outputs differ from frame to frame, as if learned.
+
+    It returns the learner and the layers that drive.
+    """
+    import torch
+
+    from deepracer_agent.actions import DiscreteActions
+    from deepracer_agent.env import DrivingVecEnv
+    from deepracer_agent.hyperparameters import Hyperparameters
+    from deepracer_agent.learner import make_learner
+    from deepracer_agent.networks import deterministic_layers
+    from deepracer_agent.settings import Settings, build_fleet
+
+    def make(metadata):
+        env = DrivingVecEnv(build_fleet(Settings(), 2), metadata, lambda p: np.zeros(len(p)))
+        learner = make_learner(env, metadata, Hyperparameters(), seed=0)
+        discrete = isinstance(metadata.action_space, DiscreteActions)
+        layers = deterministic_layers(learner.policy, discrete)
+        torch.manual_seed(1)
+        for layer in layers.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+                torch.nn.init.kaiming_normal_(layer.weight)
+        return learner, layers
+
+    return make
+
+
+@pytest.fixture
+def make_model(make_learned):
+    """A function that writes a model that is as if learned into a folder, and returns it."""
+    from deepracer_agent.actions import save_metadata
+    from deepracer_agent.export import export_onnx
+    from deepracer_agent.model import METADATA, POLICY
+
+    def make(folder, metadata):
+        folder.mkdir(parents=True)
+        (folder / POLICY).write_bytes(export_onnx(make_learned(metadata)[1]))
+        save_metadata(metadata, folder / METADATA)
+        return folder
+
+    return make
 
 
 def trace_episodes(folder: Path) -> list[int]:

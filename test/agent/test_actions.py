@@ -136,9 +136,10 @@ def test_versions_are_read_as_files_give_them(version, read):
     assert metadata_from_json(DISCRETE | {"version": version}).version == read
 
 
-def test_index_and_lidar_config_are_ignored():
+def test_what_the_service_adds_is_ignored():
     actions = [action | {"index": i} for i, action in enumerate(DISCRETE["action_space"])]
     data = DISCRETE | {"action_space": actions, "lidar_config": {"num_sectors": 8}}
+    data |= {"preprocess_type": "GREY_SCALE", "regional_parameters": ["0", "0", "0", "0"]}
     assert metadata_from_json(data) == metadata_from_json(DISCRETE)
 
 

@@ -15,80 +15,42 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from deepracer_agent.actions import NETWORKS, commands, load_metadata, save_metadata
-from deepracer_agent.env import DrivingVecEnv
 from deepracer_agent.export import export_onnx
-from deepracer_agent.hyperparameters import Hyperparameters
-from deepracer_agent.learner import make_learner
 from deepracer_agent.model import METADATA, POLICY
-from deepracer_agent.networks import deterministic_layers
 from deepracer_agent.observation import observe
 from deepracer_agent.policy import Policy
-from deepracer_agent.settings import Settings, build_fleet
 from deepracer_sim.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def frames():
+def any_frames(frames):
     """What cars see on their way, noise, and the darkest and the brightest frame."""
-    fleet = build_fleet(Settings(), 12)
-    seen = []
-    for _ in range(3):
-        seen.append(fleet.frames())
-        fleet.step(np.tile([0.3, 2.0], (12, 1)))
     noise = np.random.default_rng(0).integers(0, 256, (12, 120, 160), dtype=np.uint8)
     plain = np.stack([np.full((120, 160), value, np.uint8) for value in (0, 255)])
-    return np.concatenate([*seen, noise, plain])
-
-
-@pytest.fixture(scope="module")
-def make_learned():
-    """A function that makes a learner whose outputs differ from frame to frame, as if learned."""
-
-    def make(metadata):
-        env = DrivingVecEnv(build_fleet(Settings(), 2), metadata, lambda p: np.zeros(len(p)))
-        learner = make_learner(env, metadata, Hyperparameters(), seed=0)
-        torch.manual_seed(1)
-        for layer in network(learner, metadata).modules():
-            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
-                torch.nn.init.kaiming_normal_(layer.weight)
-        return learner
-
-    return make
-
-
-def network(learner, metadata):
-    return deterministic_layers(
-        learner.policy, metadata.action_space == load_metadata("default").action_space
-    )
-
-
-def save(folder, learner, metadata):
-    layers = network(learner, metadata)
-    (folder / POLICY).write_bytes(export_onnx(layers))
-    save_metadata(metadata, folder / METADATA)
-    return layers
+    return np.concatenate([frames, noise, plain])
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("actions", ["default", "continuous", "sac"])
-def test_onnx_drives_as_torch_does(make_learned, frames, tmp_path, actions, name):
+def test_onnx_drives_as_torch_does(make_learned, any_frames, tmp_path, actions, name):
     metadata = replace(load_metadata(actions), neural_network=name)
-    learner = make_learned(metadata)
-    layers = save(tmp_path, learner, metadata)
+    learner, layers = make_learned(metadata)
+    (tmp_path / POLICY).write_bytes(export_onnx(layers))
+    save_metadata(metadata, tmp_path / METADATA)
     policy = Policy(tmp_path)
 
     with torch.no_grad():
-        expected = layers(torch.from_numpy(observe(frames)) / 255.0).numpy()
-    found = policy._session.run(None, {"frame": frames})[0]
+        expected = layers(torch.from_numpy(observe(any_frames)) / 255.0).numpy()
+    found = policy._engine(any_frames)
     assert found == pytest.approx(expected, abs=1e-5)
     assert np.ptp(found, axis=0).max() > 0.1  # other frames, other outputs
 
-    taken, _ = learner.predict(observe(frames), deterministic=True)
+    taken, _ = learner.predict(observe(any_frames), deterministic=True)
     if actions == "default":
         assert len(set(taken.tolist())) > 1
         assert found.sum(axis=1) == pytest.approx(1.0)
-        assert np.array_equal(policy.act(frames), taken)
-    assert policy.drive(frames) == pytest.approx(commands(metadata, taken), abs=1e-4)
+        assert np.array_equal(policy.act(any_frames), taken)
+    assert policy.drive(any_frames) == pytest.approx(commands(metadata, taken), abs=1e-4)
 
 
 def test_a_trained_model_drives_within_its_action_space(trained, frames):

@@ -168,3 +168,37 @@ def start(domain, tmp_path):
     yield begin
     for process in started:
         process.clear_away()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory, three_actions):
+    """Models: `towards` and `away` from what is bright, a `spoilt` one, and a `damaged` one."""
+    import torch
+
+    from deepracer_agent.actions import Command, ContinuousActions, ModelMetadata, save_metadata
+    from deepracer_agent.export import export_onnx
+    from deepracer_agent.model import METADATA, POLICY
+
+    left = torch.zeros(36, 50)
+    left[:, :25] = 1.0
+    sides = torch.stack([left, torch.full((36, 50), 0.4), 1.0 - left]).reshape(3, -1) / 100
+
+    def save(name, metadata, weights, *last):
+        linear = torch.nn.Linear(1800, len(weights))
+        torch.nn.init.zeros_(linear.bias)
+        linear.weight.data = weights
+        folder = root / name
+        folder.mkdir()
+        save_metadata(metadata, folder / METADATA)
+        (folder / POLICY).write_bytes(
+            export_onnx(torch.nn.Sequential(torch.nn.Flatten(), linear, *last))
+        )
+
+    root = tmp_path_factory.mktemp("models")
+    save("towards", three_actions, sides, torch.nn.Softmax(-1))
+    save("away", three_actions, sides.flip(0), torch.nn.Softmax(-1))
+    anything = ContinuousActions(Command(-0.5, 0.5), Command(0.5, 1.0))
+    save("spoilt", ModelMetadata(anything), torch.full((2, 1800), 3e38))
+    save("damaged", three_actions, sides, torch.nn.Softmax(-1))
+    (root / "damaged" / POLICY).write_bytes(b"no ONNX")
+    return root

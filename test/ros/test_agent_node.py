@@ -17,9 +17,7 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
-from deepracer_agent.actions import Command, ContinuousActions, ModelMetadata, save_metadata
 from deepracer_agent.driver import LONGEST_BLIND
-from deepracer_agent.model import METADATA, POLICY
 from deepracer_ros.messages import AckermannDriveStamped, to_image, to_nanoseconds, to_time
 from deepracer_ros.topics import CLOCK, COMMAND, SENSOR
 
@@ -28,38 +26,6 @@ LEFT[:, :80] = 255  # bright on the left, where the models below steer to
 RIGHT = LEFT[:, ::-1].copy()
 MODEL_SPEED = 1.0  # m/s, of all three actions
 STEP = 10**9 // 15  # ns
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory, three_actions):
-    """Models: `towards` and `away` from what is bright, a `spoilt` one, and a `damaged` one."""
-    import torch
-
-    from deepracer_agent.export import export_onnx
-
-    left = torch.zeros(36, 50)
-    left[:, :25] = 1.0
-    sides = torch.stack([left, torch.full((36, 50), 0.4), 1.0 - left]).reshape(3, -1) / 100
-
-    def save(name, metadata, weights, *last):
-        linear = torch.nn.Linear(1800, len(weights))
-        torch.nn.init.zeros_(linear.bias)
-        linear.weight.data = weights
-        folder = root / name
-        folder.mkdir()
-        save_metadata(metadata, folder / METADATA)
-        (folder / POLICY).write_bytes(
-            export_onnx(torch.nn.Sequential(torch.nn.Flatten(), linear, *last))
-        )
-
-    root = tmp_path_factory.mktemp("models")
-    save("towards", three_actions, sides, torch.nn.Softmax(-1))
-    save("away", three_actions, sides.flip(0), torch.nn.Softmax(-1))
-    anything = ContinuousActions(Command(-0.5, 0.5), Command(0.5, 1.0))
-    save("spoilt", ModelMetadata(anything), torch.full((2, 1800), 3e38))
-    save("damaged", three_actions, sides, torch.nn.Softmax(-1))
-    (root / "damaged" / POLICY).write_bytes(b"no ONNX")
-    return root
 
 
 class Bench:

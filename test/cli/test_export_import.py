@@ -1,0 +1,50 @@
+"""`deepracer export` and `deepracer import`, as people type them."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from deepracer_cli.export_model import export
+from deepracer_cli.import_model import import_
+from deepracer_sim.errors import UserError
+
+app = typer.Typer()
+app.command("export")(export)
+app.command("import")(import_)
+
+
+def deepracer(*words):
+    return CliRunner().invoke(app, words)
+
+
+def test_a_model_goes_out_and_comes_in(learned):
+    out = deepracer("export")
+    assert out.exit_code == 0
+    assert out.output == "Wrote learned.tar.gz.\n"
+    back = deepracer("import", "learned.tar.gz", "--name", "back")
+    assert back.exit_code == 0
+    assert back.output == "Imported models/back. Drive it: deepracer evaluate back\n"
+    assert (learned.parent / "back" / "model.pb").is_file()
+
+
+def test_formats_and_files_can_be_chosen(learned):
+    result = deepracer("export", "learned", "--format", "onnx", "--out", "here/it.onnx")
+    assert result.output == "Wrote here/it.onnx.\n"
+    assert deepracer("export", "learned", "--format", "tflite").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["export", "nobody"], "There is no model 'nobody'"),
+        (["import", "nothing.tar.gz"], "No such file"),
+        (["import", "models/learned/policy.onnx"], r"no \.tar\.gz archive"),
+        (["import", "x.tar.gz", "--name", "a/b"], "cannot name a model"),
+        (["import", "x.tar.gz", "--name", "learned"], "exists already"),
+    ],
+)
+def test_mistakes_are_told(learned, words, told):
+    result = deepracer(*words)
+    assert isinstance(result.exception, UserError)
+    with pytest.raises(UserError, match=told):
+        raise result.exception
