@@ -109,7 +109,7 @@ def train(
         typer.Option(
             help="How much cars, cameras and light differ while they learn, so that the driver "
             "drives others, too: off, mild, strong.",
-            show_default="off",
+            show_default="mild",
         ),
     ] = None,
     seed: Annotated[
