@@ -75,7 +75,8 @@ def train(
             min=1,
             max=100,
             callback=finite,
-            help="Train until this many of the last 100 episodes are laps.",
+            help="Train until this many of the last 100 episodes are laps; of randomised cars "
+            "fewer are.",
         ),
     ] = None,
     cars: Annotated[
