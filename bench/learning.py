@@ -2,7 +2,7 @@
 
 `python -m bench.learning` runs, one after the other: the recorded job of the hosted service (its
 track, actions and reward, the car identified from it), the default training with its evaluation,
-and the fast car with the speed reward.
+and the fast car with the speed reward, with and without randomisation.
 """
 
 import json
@@ -24,9 +24,11 @@ ASKED = {  # s after typing; what the hosted service needed after its first step
 }
 
 
-def learn(name: str, reward: str, actions: str, minutes: float) -> dict[str, Any]:
+def learn(
+    name: str, reward: str, actions: str, minutes: float, randomize: str = "mild"
+) -> dict[str, Any]:
     """Train in a process of its own; return what `tell` tells."""
-    what = time.time(), name, reward, actions, minutes
+    what = time.time(), name, reward, actions, minutes, randomize
     code = f"from bench.learning import tell; tell(*{what!r})"
     command = [sys.executable, "-c", code]
     output = subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True)
@@ -34,7 +36,9 @@ def learn(name: str, reward: str, actions: str, minutes: float) -> dict[str, Any
     return found
 
 
-def tell(typed: float, name: str, reward: str, actions: str, minutes: float) -> None:
+def tell(
+    typed: float, name: str, reward: str, actions: str, minutes: float, randomize: str
+) -> None:
     """Train as `deepracer train` does; print as JSON when which lap rate was reached, and more.
 
     This is what runs in the other process; `typed` is when it was asked for, s since 1970.
@@ -58,7 +62,10 @@ def tell(typed: float, name: str, reward: str, actions: str, minutes: float) -> 
                 reached.setdefault(f"{rate}% laps", now)
 
     recipe = Recipe(
-        load_metadata(actions), load_hyperparameters("default"), load_reward(reward), Settings()
+        load_metadata(actions),
+        load_hyperparameters("default"),
+        load_reward(reward),
+        Settings(randomize=randomize),
     )
     end = train(Path("models") / name, recipe, Budget(minutes=minutes), report)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -76,9 +83,10 @@ def main() -> None:
     """Print what is reached, beside what is asked for and what the service needed."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        recorded = learn("recorded", "center_line", "service_2022", 4)
+        recorded = learn("recorded", "center_line", "service_2022", 4, "off")  # like its one car
         default = learn("default", "center_line", "default", 2)
         learn("fast", "speed", "fast", 5)
+        learn("race", "speed", "fast", 5, "off")
         print("The recorded job's terms (14 actions to 2 m/s, center_line), s after typing:")
         for mark, (asked, service) in ASKED.items():
             seconds = recorded["reached"].get(mark, float("nan"))
@@ -88,6 +96,7 @@ def main() -> None:
         print(f"  peak memory {default['peak']:.2f} GiB (asked: under 2)")
         print(f"  after 2 minutes: {evaluate('default')}")
         print(f"Speed reward, up to 4 m/s, after 5 minutes: {evaluate('fast')} (asked 9.0 s)")
+        print(f"  without randomisation: {evaluate('race')}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
 from deepracer_sim.fleet import Fleet
-from deepracer_sim.randomize import OFF, check_preset
+from deepracer_sim.randomize import MILD, OFF, check_preset
 from deepracer_sim.track_files import resolve_tracks
 from deepracer_sim.world import World
 from deepracer_sim.worlds import EMBEDDED, make_world
@@ -41,7 +41,7 @@ class Settings:
     """Drive the tracks against their own direction."""
     alternate: bool = False
     """Change the direction with every episode."""
-    randomize: str = OFF
+    randomize: str = MILD
     """How much cars and cameras differ while they learn: a preset of deepracer_sim/randomize.py."""
     world: str = EMBEDDED
     """What simulates: embedded or gazebo."""

@@ -50,10 +50,11 @@ class _Lines:
         self._write([rest] if rest else [])
 
     def _write(self, lines: list[bytes]) -> None:
-        for line in lines:
-            # Of a progress bar the last state, since its carriage returns would undo the prefix.
-            shown = line.rstrip(b"\r").rpartition(b"\r")[2]
-            sys.stdout.buffer.write(self._prefix + shown + b"\n")
+        # Of a progress bar the last state, since its carriage returns would undo the prefix.
+        shown = [line.rstrip(b"\r").rpartition(b"\r")[2] for line in lines]
+        left = b"".join(self._prefix + line + b"\n" for line in shown)
+        while left:  # with PYTHONUNBUFFERED there is no buffer that would go on after a signal
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
 
 

@@ -75,7 +75,8 @@ def train(
             min=1,
             max=100,
             callback=finite,
-            help="Train until this many of the last 100 episodes are laps.",
+            help="Train until this many of the last 100 episodes are laps; of randomised cars "
+            "fewer are.",
         ),
     ] = None,
     cars: Annotated[
@@ -109,7 +110,7 @@ def train(
         typer.Option(
             help="How much cars, cameras and light differ while they learn, so that the driver "
             "drives others, too: off, mild, strong.",
-            show_default="off",
+            show_default="mild",
         ),
     ] = None,
     seed: Annotated[

@@ -20,8 +20,7 @@ from deepracer_sim.looks import SURFACES, Looks
 Array = NDArray[np.float64]
 Draw = dict[str, Array]
 
-OFF = "off"
-PRESETS = (OFF, "mild", "strong")
+OFF, MILD, STRONG = PRESETS = "off", "mild", "strong"
 CAMERAS = 32  # that a world has prepared beside the nominal one; a car gets one of them
 
 

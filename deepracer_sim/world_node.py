@@ -57,13 +57,14 @@ def make_world(node: Node, names: Names, lockstep: bool) -> World:
     kind = parameter(node, "world", EMBEDDED, f"What simulates: {' or '.join(KINDS)}.")
     text = f"Cars, in lockstep; 0: {FLEET[EMBEDDED]}, in Gazebo {FLEET[GAZEBO]}."
     cars = parameter(node, "cars", 0, text, low=0, high=MOST_CARS) or FLEET.get(kind, 1)
+    gui = parameter(node, "gui", False, "Show Gazebo's window.")
     seed = parameter(node, "seed", 0, "Of a generated track and the randomisation.", low=0)
     tracks = resolve_tracks([names.track], seed)
     if len(tracks) != 1:
         raise UserError(f"The track {names.track!r} is {len(tracks)} tracks; a world has one.")
     car, camera = load_car(names.car), load_camera(names.camera)
     n = cars if lockstep else 1
-    return worlds.make_world(kind, tracks[0], n, car, camera, names.randomize, seed)
+    return worlds.make_world(kind, tracks[0], n, car, camera, names.randomize, seed, gui=gui)
 
 
 def serve(

@@ -23,12 +23,17 @@ def make_world(
     camera: Camera,
     randomize: str = OFF,
     seed: Seed = 0,
+    *,
+    gui: bool = False,
 ) -> World:
     """Make a world of n cars, randomised where it is the embedded one.
 
-    Raises UserError for an unknown kind or preset, and where Gazebo fails.
+    gui: show Gazebo's window. Raises UserError for an unknown kind or preset, and where Gazebo
+    fails.
     """
     if kind == EMBEDDED:
+        if gui:
+            raise UserError("gui shows Gazebo's window; the embedded world is seen in RViz.")
         return embedded_world(track, n, car, camera, randomize, seed)
     if kind != GAZEBO:
         raise UserError(f"There is no world {kind!r}. Choose one of: {', '.join(KINDS)}.")
@@ -39,4 +44,4 @@ def make_world(
         )
     from deepracer_sim.gazebo.world import GazeboWorld  # only where it is wanted
 
-    return GazeboWorld(track, n, car, camera)
+    return GazeboWorld(track, n, car, camera, gui=gui)

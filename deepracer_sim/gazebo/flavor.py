@@ -20,7 +20,7 @@ material deepracer/floor
         texture floor.png
         filtering anisotropic
         max_anisotropy 16
-        mipmap_bias -1.5
+        mipmap_bias -2.0
       }
     }
   }

@@ -3,6 +3,7 @@
 import os
 import re
 import selectors
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -17,10 +18,10 @@ Log = IO[bytes]
 _DISPLAY_LIMIT = 20.0  # s, for a slow machine
 _SCREEN = ["-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]
 _ERROR = re.compile(r"\[Err\]|\(EE\) \w|rror: \w")  # of Gazebo, of Xvfb, of the linker
-_SERVE = (
+_SET_UP = (  # of the plugins' folder and the world's
     ". /usr/share/gazebo/setup.sh; "
-    'export GAZEBO_PLUGIN_PATH="$2:$GAZEBO_PLUGIN_PATH" GAZEBO_MODEL_PATH="$3:$GAZEBO_MODEL_PATH" '
-    'GAZEBO_MODEL_DATABASE_URI=; exec gzserver --verbose "$1"'
+    'export GAZEBO_PLUGIN_PATH="$1:$GAZEBO_PLUGIN_PATH" GAZEBO_MODEL_PATH="$2:$GAZEBO_MODEL_PATH" '
+    "GAZEBO_MODEL_DATABASE_URI=; "
 )
 
 
@@ -56,34 +57,70 @@ def start_server(
     installation: Installation, world: Path, display: str, port: int, link: socket.socket, log: Log
 ) -> Process:
     """Start to serve a world file below `installation.temporary`; the plugin talks through link."""
-    home = installation.inside(world.parent)
-    paths = installation.inside(world), installation.inside(plugin_folder(installation)), home
     environment = {
         "ALSOFT_DRIVERS": "null",  # no sound
         "DEEPRACER_SOCKET": str(link.fileno()),
         "DISPLAY": display,
+        "LIBGL_ALWAYS_SOFTWARE": "1",  # what Xvfb's clients have, without a search for more
+    }
+    program = f"gzserver --verbose {installation.inside(world)}"
+    return _start_gazebo(program, installation, world, port, log, link.fileno(), environment)
+
+
+def start_window(installation: Installation, world: Path, port: int) -> Process:
+    """Show what the server at a port serves, on the user's display. It says what it has to say.
+
+    Raises UserError where there is no display.
+    """
+    if not os.environ.get("DISPLAY"):
+        raise UserError(
+            "Gazebo's window needs a display, and DISPLAY is not set. Leave gui out, or watch in "
+            "RViz, which may run on another machine."
+        )
+    # The key to the display, where one is asked for: the installation may not see the user's files.
+    key = Path(os.environ.get("XAUTHORITY") or Path.home() / ".Xauthority")
+    if key.is_file():
+        shutil.copy(key, world.parent / ".Xauthority")
+    environment = {"XAUTHORITY": installation.inside(world.parent / ".Xauthority")}
+    return _start_gazebo("gzclient", installation, world, port, None, None, environment)
+
+
+def _start_gazebo(
+    program: str,
+    installation: Installation,
+    world: Path,
+    port: int,
+    log: Log | None,
+    descriptor: int | None,
+    environment: dict[str, str],
+) -> Process:
+    """Start one of Gazebo's programs, its home where the world file is."""
+    home = installation.inside(world.parent)
+    plugins = installation.inside(plugin_folder(installation))
+    command = installation.command("sh", "-c", f"{_SET_UP}exec {program}", "sh", plugins, home)
+    own = {
         "GAZEBO_IP": "127.0.0.1",
         "GAZEBO_MASTER_URI": f"http://127.0.0.1:{port}",
         "HOME": home,
         "IGN_IP": "127.0.0.1",
-        "LIBGL_ALWAYS_SOFTWARE": "1",  # what Xvfb's clients have, without a search for more
         "TMPDIR": home,
     }
-    command = installation.command("sh", "-c", _SERVE, "sh", *paths)
-    return _start(command, log, link.fileno(), environment)
+    return _start(command, log, descriptor, {**own, **environment})
 
 
-def _start(command: list[str], log: Log, descriptor: int, environment: dict[str, str]) -> Process:
-    """Start a program that inherits a descriptor and writes to the log."""
+def _start(
+    command: list[str], log: Log | None, descriptor: int | None, environment: dict[str, str]
+) -> Process:
+    """Start a program that writes to the log if any, and may inherit a descriptor."""
     inherited = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/bin:/bin"
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=log,
-        stderr=subprocess.STDOUT,
+        stderr=None if log is None else subprocess.STDOUT,
         env={**inherited, **environment, "PATH": path},
-        pass_fds=[descriptor],
+        pass_fds=[] if descriptor is None else [descriptor],
         start_new_session=True,  # Ctrl-C is for us, and we end them
     )
 

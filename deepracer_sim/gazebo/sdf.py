@@ -79,6 +79,7 @@ def world_sdf(
   <shadows>false</shadows>
   <grid>false</grid>
 </scene>
+{_view(ground)}
 <light name="sun" type="directional">
   <cast_shadows>false</cast_shadows>
   <pose>0 0 10 0 0 0</pose>
@@ -92,6 +93,15 @@ def world_sdf(
 </world>
 </sdf>
 """
+
+
+def _view(ground: Ground) -> str:
+    """Where a window looks from at first: from the south, down on the whole track."""
+    x0, y0, x1, y1 = ground.bounds
+    pitch, distance = 1.0, 1.1 * max(x1 - x0, 1.5 * (y1 - y0))
+    y, z = (y0 + y1) / 2 - distance * math.cos(pitch), distance * math.sin(pitch)
+    pose = _text((x0 + x1) / 2, y, z, 0.0, pitch, math.pi / 2)
+    return f"""<gui><camera name="user_camera"><pose>{pose}</pose></camera></gui>"""
 
 
 def _floor(ground: Ground, material: str) -> str:

@@ -22,6 +22,7 @@ from deepracer_sim.gazebo.processes import (
     free_port,
     start_display,
     start_server,
+    start_window,
 )
 from deepracer_sim.grey import Frame
 
@@ -69,6 +70,7 @@ class Server:
         the port is in use or no display can be had.
         """
         self.port = free_port(port)
+        self._installation, self._world = installation, world
         self._width, self._height = size
         self._processes: list[Process] = []
         self._failed = False
@@ -86,9 +88,14 @@ class Server:
             self.close()
             raise
 
+    def show(self) -> None:
+        """Open Gazebo's window, which may be closed again. Raises UserError without a display."""
+        window = start_window(self._installation, self._world, self.port)
+        self._processes.insert(0, window)
+
     @property
     def process_ids(self) -> list[int]:
-        """The running programs: the display and, last, Gazebo itself."""
+        """The running programs: window if any, display and, last, Gazebo itself."""
         return [process.pid for process in self._processes]
 
     def ask(self, steps: int, values: tuple[float, float, float]) -> None:

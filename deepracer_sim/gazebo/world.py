@@ -6,6 +6,7 @@ import weakref
 from dataclasses import fields, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from deepracer_sim.camera import Camera, load_camera
@@ -19,6 +20,8 @@ from deepracer_sim.track import Track, wrap_angle
 from deepracer_sim.world import Array, Indices, single
 
 _NEVER_SLIDES = 1e6  # friction
+# Software renderers have no anisotropic filtering, and blur the distance in large pixels.
+_FINER = 2  # rows and columns that are rendered for each of a frame
 
 
 class GazeboWorld:
@@ -35,10 +38,13 @@ class GazeboWorld:
         n: int = 1,
         car: CarParameters | None = None,
         camera: Camera | None = None,
+        *,
+        gui: bool = False,
     ) -> None:
         """Start n servers, their cars at rest on the start line.
 
-        None means the default car and camera. Raises UserError where Gazebo is missing or fails.
+        None means the default car and camera; gui shows the first car in Gazebo's window. Raises
+        UserError where Gazebo is missing or fails, and where there is no display for the window.
         """
         self.track = track
         self.n = n
@@ -55,12 +61,15 @@ class GazeboWorld:
         folder = Path(tempfile.mkdtemp(prefix="deepracer-", dir=installation.temporary))
         self._end = weakref.finalize(self, _end, self._servers, folder)
         try:
-            size = self.camera.width, self.camera.height
+            width, height = _FINER * self.camera.width, _FINER * self.camera.height
+            finer = replace(self.camera, width=width, height=height)
             for i, own in enumerate(self._each_car):
-                file = write_world(track, own, self.camera, folder / f"{i}")
-                self._servers.append(Server(installation, file, size))
+                file = write_world(track, own, finer, folder / f"{i}")
+                self._servers.append(Server(installation, file, (width, height)))
             for server in self._servers:
                 server.first_answer()
+            if gui:
+                self._servers[0].show()
             self.reset(np.arange(n), np.broadcast_to(track.pose(0.0), (n, 3)))
         except BaseException:  # Ctrl-C, too: no server is left behind
             self.close()
@@ -117,7 +126,8 @@ class GazeboWorld:
         pose = motion.x, motion.y, self._states[2, i] + turned
         speeds = motion.speed, motion.lateral_speed, motion.yaw_rate
         self._states[:, i] = *pose, *speeds, angle  # in the order of CarStates
-        self._frames[i] = answer.frame
+        size = self.camera.width, self.camera.height
+        cv2.resize(answer.frame, size, self._frames[i], interpolation=cv2.INTER_AREA)
         self._stamps[i] = motion.steps
 
 

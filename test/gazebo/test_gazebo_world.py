@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from functools import partial
@@ -208,6 +209,45 @@ def test_the_first_error_is_reported_as_others_follow_from_it(tmp_path):
         log.write(b"[Msg] Hello\n[Err] Can't open display\n[Wrn] Hm\n[Err] No camera\n")
         log.flush()
         assert processes.complaint(log) == "[Err] Can't open display"
+
+
+def shows_a_field(screen):
+    """Whether an X server's screen, four bytes a pixel, is green somewhere."""
+    content = screen.read_bytes()
+    blue, green, red, _ = np.frombuffer(content, np.uint8)[len(content) % 4 :].reshape(-1, 4).T
+    return np.sum((green > red + 20.0) & (green > blue + 10.0)) > 1000
+
+
+def test_a_window_shows_the_world(gazebo, monkeypatch):
+    with (
+        tempfile.TemporaryDirectory(dir=gazebo.temporary) as folder,
+        tempfile.TemporaryFile() as log,
+    ):
+        screen = Path(folder, "Xvfb_screen0")  # its pixels, after a header
+        arguments = [*processes._SCREEN, "-fbdir", gazebo.inside(screen.parent)]
+        with monkeypatch.context() as for_now:
+            for_now.setattr(processes, "_SCREEN", arguments)
+            display, name = processes.start_display(gazebo, log)
+        try:
+            monkeypatch.setenv("DISPLAY", name)
+            world = GazeboWorld(TRACK, gui=True)
+            pids = process_ids(world)
+            wait_until(lambda: world.step(AHEAD) and shows_a_field(screen), 60.0)
+            os.kill(pids[0], signal.SIGKILL)  # whoever closes the window
+            world.step(AHEAD)
+            world.close()
+            assert not any(map(runs, pids))
+        finally:
+            display.kill()
+            display.wait()
+
+
+def test_a_window_without_a_display_is_refused(gazebo, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    before = temporary_files(gazebo)
+    with pytest.raises(UserError, match="DISPLAY is not set"):
+        GazeboWorld(TRACK, gui=True)
+    assert temporary_files(gazebo) == before
 
 
 def test_a_port_in_use_is_reported(gazebo, monkeypatch):
