@@ -1,11 +1,12 @@
-# Each does its own set-up, in .venv: make demo, make ros, make gazebo, make test, make lint, make bench.
+# Each does its own set-up, in .venv: make demo, make ros, make gazebo, make car, make test, make lint,
+# make bench.
 # Another Python than python3: make clean, then make demo PYTHON=python3.12
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile --constraint constraints.txt
 
-.PHONY: demo ros gazebo test lint bench clean
+.PHONY: demo ros gazebo car test lint bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/deepracer train --minutes 1 --name demo --overwrite
@@ -16,6 +17,14 @@ ros: $(VENV)/installed-ros
 # The real Gazebo 11, below the user's cache folder where it is not installed.
 gazebo: $(VENV)/installed
 	$(BIN)/deepracer gazebo install
+
+# On the car itself: what drives, without what learns. No torch, half a gigabyte.
+car:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) setuptools numpy onnxruntime opencv-python-headless protobuf PyYAML rich typer
+	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) $$($(BIN)/python -c 'from importlib.metadata import requires; print(*(r.split(";")[0] for r in requires("deepracer_ros") if "\"ros\"" in r))')
+	$(BIN)/deepracer interfaces
 
 test: lint
 	$(BIN)/python -m pytest

@@ -60,6 +60,7 @@ setup(
         "onnx",
         "onnxruntime",
         "opencv-python-headless",
+        "protobuf",
         "PyYAML",
         "rich",
         "rosbags",
@@ -90,8 +91,10 @@ setup(
             "ros-std-srvs",
             "ros-visualization-msgs",
         ],
-        "test": ["hypothesis", "mypy", "pytest", "ruff"],
-        "bench": ["gymnasium[box2d]", "pybullet"],
+        # What runs the models of DeepRacer's own world, as on their car.
+        "openvino": ["openvino"],
+        "test": ["hypothesis", "mypy", "openvino", "pytest", "ruff"],
+        "bench": ["gymnasium[box2d]", "openvino", "pybullet"],
     },
     entry_points={"console_scripts": ["deepracer = deepracer_cli.main:main"]},
 )

@@ -37,10 +37,10 @@ class Policy:
         check_answer(self._engine, self.metadata, str(folder))
 
     def act(self, frames: Frame) -> NDArray[Any]:
-        """Actions for grey frames (n, 120, 160): indices (n,), or (n, 2) in [-1, 1]."""
+        """Actions for grey frames (n, 120, 160): indices (n,), or (n, 2), -1 to 1 being meant."""
         output = self._engine(frames)
         discrete = isinstance(self.metadata.action_space, DiscreteActions)
-        return output.argmax(axis=1) if discrete else output.clip(-1.0, 1.0)
+        return output.argmax(axis=1) if discrete else output
 
     def drive(self, frames: Frame) -> Array:
         """Commands (n, 2) for grey frames (n, 120, 160): steering angle rad, speed m/s."""

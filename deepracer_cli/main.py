@@ -9,8 +9,11 @@ import typer
 
 from deepracer_cli import (
     bag,
+    car,
     evaluate,
+    export_model,
     gazebo,
+    import_model,
     interfaces,
     launch,
     models,
@@ -27,10 +30,13 @@ app.command()(evaluate.evaluate)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(reward.app, name="reward")
 app.add_typer(models.app, name="models")
+app.command("export")(export_model.export)
+app.command("import")(import_model.import_)
 app.command()(launch.launch)
 app.add_typer(bag.app, name="bag")
 app.command()(interfaces.interfaces)
 app.add_typer(gazebo.app, name="gazebo")
+app.add_typer(car.app, name="car")
 
 
 def print_version(wanted: bool) -> None:

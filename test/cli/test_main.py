@@ -12,7 +12,17 @@ from deepracer_cli import main
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 
-HEAVY = {"cv2", "gymnasium", "matplotlib", "numba", "numpy", "onnxruntime", "torch"}
+HEAVY = {
+    "cv2",
+    "google",
+    "gymnasium",
+    "matplotlib",
+    "numba",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "torch",
+}
 
 
 @pytest.fixture
@@ -69,7 +79,7 @@ def test_starting_imports_nothing_heavy():
 def test_help_names_every_command():
     shown = python("-m", "deepracer_cli.main", "--help", capture_output=True)
     assert shown.returncode == 0
-    for name in ("train", "evaluate", "tracks", "reward", "models"):
+    for name in ("train", "evaluate", "tracks", "models", "export", "import", "car"):
         assert f" {name} " in shown.stdout
 
 
