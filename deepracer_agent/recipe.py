@@ -10,6 +10,7 @@ from deepracer_agent.actions import ModelMetadata, load_metadata
 from deepracer_agent.hyperparameters import Hyperparameters, load_hyperparameters
 from deepracer_agent.rewards import DEFAULT_REWARD, Reward, load_reward
 from deepracer_agent.settings import Settings, load_settings
+from deepracer_sim.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def old_recipe(model: Path, files: Files, settings: Mapping[str, Any]) -> Recipe
 
     Raises UserError where the model cannot be resumed.
     """
+    if (model / folder.GRAPH).is_file():
+        raise UserError(f"{model} was imported, and learns no more: its graph is frozen. It drives.")
     return Recipe(
         load_metadata(files.actions or model / folder.METADATA),
         load_hyperparameters(files.hyperparameters or model / folder.HYPERPARAMETERS),

@@ -19,6 +19,7 @@ from deepracer_agent.model import list_models
 from deepracer_agent.model_export import export_model
 from deepracer_agent.model_import import import_model
 from deepracer_agent.policy import Policy
+from deepracer_agent.recipe import Files, old_recipe
 from deepracer_agent.settings import build_fleet, load_settings
 from deepracer_agent.summary import summarise
 from deepracer_agent.tensorflow_messages import GraphDef
@@ -105,6 +106,11 @@ def test_an_imported_model_is_a_model(once):
     fleet = build_fleet(load_settings(once / "checkpoint"), 1, round_robin=False)
     ((lap,),) = drive_laps(fleet, Policy(once).drive, Rules(laps=1, max_resets=0))
     assert lap.outcome.progress > 0
+
+
+def test_an_imported_model_cannot_be_trained_further(once):
+    with pytest.raises(UserError, match="was imported, and learns no more"):
+        old_recipe(once, Files(), {})
 
 
 def test_an_imported_model_needs_no_torch(once):
