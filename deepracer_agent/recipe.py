@@ -58,7 +58,7 @@ def old_recipe(model: Path, files: Files, settings: Mapping[str, Any]) -> Recipe
     Raises UserError where the model cannot be resumed.
     """
     if (model / folder.GRAPH).is_file():
-        raise UserError(f"{model} was imported, and learns no more: its graph is frozen. It drives.")
+        raise UserError(f"{model} was imported, and learns no more: its graph is frozen.")
     return Recipe(
         load_metadata(files.actions or model / folder.METADATA),
         load_hyperparameters(files.hyperparameters or model / folder.HYPERPARAMETERS),
