@@ -24,7 +24,7 @@ from deepracer_sim.errors import UserError
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.xml"))
 STARTS = {
-    "car": ["agent_node"],
+    "car": ["servo_node", "camera_node", "battery_node", "agent_node"],
     "gz": ["gz", "parameter_bridge", "gz_car_node", "agent_node"],
     "replay": ["agent_node", "replay_node"],
     "sim": ["world_node", "agent_node"],
