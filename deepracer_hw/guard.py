@@ -18,7 +18,7 @@ _CODE = (
 
 
 class Guard:
-    """A process that brings the car to rest unless it is told to live on, every 0.25 s."""
+    """A process that brings the car to rest unless it is told to live on, every 0.35 s."""
 
     def __init__(self, at_rest: Sequence[tuple[Path, int]]) -> None:
         """Start it. at_rest: files, and what they hold while the car is at rest.

@@ -12,7 +12,7 @@ import time
 
 from deepracer_hw.sysfs import reason, write_all
 
-PATIENCE = 0.25  # s without a beat
+PATIENCE = 0.35  # s without a beat; at rest within 0.5 s is asked for, and computers stall
 
 _PERSISTENCE = 5.0  # s that a refused write is tried again for
 _PAUSE = 0.05  # s
