@@ -38,6 +38,8 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m bench.world
 	$(BIN)/python -m bench.learning
 	$(BIN)/python -m bench.ros
+	$(BIN)/python -m bench.inference
+	$(BIN)/python -m bench.stops 20
 
 clean:
 	rm -rf $(VENV)
