@@ -38,7 +38,7 @@ def find_chip(root: Path) -> Path:
         return fallback
     raise UserError(
         f"No PWM chip for motor and servo was found in {folder}: none is on the bus i2c-0 "
-        "(DeepRacer) or i2c-1 (Raspberry Pi). Is this the car, with its HAT's overlay loaded?"
+        "(DeepRacer) or i2c-1 (Raspberry Pi). See what is missing: deepracer car check"
     )
 
 
