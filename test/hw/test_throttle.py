@@ -33,7 +33,7 @@ def test_without_a_table_it_is_the_stock_firmware_s_curve(tmp_path, speed, throt
 @given(st.floats(0, 4))
 def test_between_its_points_the_curve_is_off_by_little(speed):
     exact = min(-1.2 / 16 * speed**2 + 2.2 / 4 * speed, 1.0)
-    assert stock_throttle(4.0).throttle(speed) == pytest.approx(exact, abs=1e-3)
+    assert stock_throttle(4.0).throttle(speed) == pytest.approx(exact, abs=1e-4)
 
 
 @given(st.floats(allow_nan=False))
