@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from bench.agreement_cameras import compare_cameras
 from bench.agreement_motion import compare_motion
-from deepracer_sim.errors import UserError
+from bench.told import told
 from deepracer_sim.files import write_atomic
 from deepracer_sim.track_files import load_track
 
@@ -29,18 +29,17 @@ def _write(figure: Figure, path: Path) -> None:
     print(f"drawn in {path}")
 
 
+def _compare(folder: Path) -> None:
+    _write(compare_motion(load_track(TRACKS[0])), folder / "motion.png")
+    _write(compare_cameras(TRACKS), folder / "cameras.png")
+
+
 def main() -> int:
     """Run from the command line; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="for the plots")
     folder = parser.parse_args().folder
-    try:
-        _write(compare_motion(load_track(TRACKS[0])), folder / "motion.png")
-        _write(compare_cameras(TRACKS), folder / "cameras.png")
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return told(lambda: _compare(folder))
 
 
 if __name__ == "__main__":

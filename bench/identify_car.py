@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.told import told
 from deepracer_agent.simtrace_reader import Trace, read_trace
 from deepracer_sim.car import (
     DT,
@@ -281,12 +282,8 @@ def main() -> int:
     """Run from the command line; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("log_dir", type=Path, help="folder with SIM_TRACE csv files")
-    try:
-        identify(parser.parse_args().log_dir)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    log_dir = parser.parse_args().log_dir
+    return told(lambda: identify(log_dir))
 
 
 if __name__ == "__main__":

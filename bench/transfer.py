@@ -23,9 +23,9 @@ from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Float32, String
 
 from bench.ros import DOMAIN, ENVIRONMENT, deepracer
+from bench.told import told
 from deepracer_agent.model import CHECKPOINT, find_model
 from deepracer_agent.settings import load_settings
-from deepracer_sim.errors import UserError
 
 LAPS = 10
 PATIENCE = 120.0  # s without a lap, after which something is broken
@@ -108,24 +108,25 @@ def row(folder: Path) -> str:
     for laps in (ours, theirs):
         mean = f"{np.mean(laps.times):.2f} s" if laps.times else "-"
         text += f"| {laps.clean} of {LAPS} | {mean} "
-    if ours.times and theirs.times:
-        text += f"| {np.mean(theirs.times) / np.mean(ours.times) - 1:+.1%} "
-    return text + "|"
+    if not (ours.times and theirs.times):
+        return text + "| - |"
+    return text + f"| {np.mean(theirs.times) / np.mean(ours.times) - 1:+.1%} |"
+
+
+def compare(models: Sequence[str]) -> None:
+    """Print the table. Raises UserError for a model that cannot be read."""
+    print("| model | embedded: laps | time | Gazebo, agent node: laps | time | |")
+    print("|---|---|---|---|---|---|")
+    for name in models:
+        print(row(find_model(name)), flush=True)
 
 
 def main() -> int:
     """Run from the command line; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", help="names or folders")
-    print("| model | embedded: laps | time | Gazebo, agent node: laps | time | |")
-    print("|---|---|---|---|---|---|")
-    try:
-        for name in parser.parse_args().models:
-            print(row(find_model(name)), flush=True)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    models = parser.parse_args().models
+    return told(lambda: compare(models))
 
 
 if __name__ == "__main__":

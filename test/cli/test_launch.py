@@ -1,4 +1,5 @@
 import fcntl
+import io
 import os
 import re
 import signal
@@ -8,10 +9,12 @@ import termios
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from deepracer_cli import launch_run
 from deepracer_cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -194,6 +197,22 @@ def test_unusual_output(start, written, shown):
     launched = start(a=f"import os\nos.write(1, {written})")
     assert launched.end() == 0
     assert f"\n[a-1] {shown}\n[INFO]" in launched.text
+
+
+def test_nothing_is_lost_where_a_write_takes_only_a_part(monkeypatch):
+    class Raw(io.BytesIO):
+        """Takes three bytes at a time, as a pipe without a buffer may when a signal comes."""
+
+        def write(self, data):
+            return super().write(data[:3])
+
+    raw = Raw()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=raw))
+    reader, writer = os.pipe()
+    with open(reader, "rb") as stream, open(writer, "wb", buffering=0) as node:
+        node.write(b"one line\nand another\n")
+        launch_run._Lines(stream, b"[a] ").copy()
+    assert raw.getvalue() == b"[a] one line\n[a] and another\n"
 
 
 def test_a_line_without_end_is_broken(start):

@@ -284,6 +284,7 @@ def test_it_ends_quietly(world, driver, name, lockstep):
         ({"car": "truck"}, "no car profile 'truck'. Choose one of: aws_sim"),
         ({"camera": "fish_eye"}, "no camera preset 'fish_eye'. Choose one of"),
         ({"world": "flat"}, "There is no world 'flat'. Choose one of: embedded"),
+        ({"gui": "true"}, "gui shows Gazebo's window"),
         ({"rtf": 0}, "The parameter rtf is 0.0; it must be at least 0.01"),
         ({"rtf": "quick"}, "The parameter rtf is 'quick'; it must be a number"),
         ({"rtf": ".nan"}, "The parameter rtf is nan; it must be a number"),
