@@ -15,29 +15,29 @@ from deepracer_sim.gazebo.installation import (
     Installation,
     cache_directory,
     find,
+    library_folder,
     locked,
-    plugin_folder,
     unpacked,
 )
 
 _RELEASE = "bullseye"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _RUNTIME = ("gazebo", "xvfb", "libgl1-mesa-dri", "dash")
-_COMPILER = ("g++", "libgazebo-dev")  # for our plugin
+_COMPILER = ("g++", "libgazebo-dev")  # for our libraries
 _UNUSED = ("usr/share/doc", "usr/share/locale", "usr/share/man")
 
 Report = Callable[[str], None]
 
 
 def install(report: Report) -> Installation:
-    """Make Gazebo 11 and our plugin available; return where. What is there already stays.
+    """Make Gazebo 11 and our libraries for it available; return where. What is there already stays.
 
     Broken off, it goes on from there the next time. Raises UserError where it is not possible.
     """
     with locked(cache_directory() / "lock"):
         installation = _present() or _install(report)
-    report("Checking our plugin for it, compiled once in half a minute ...")
-    plugin_folder(installation)
+    report("Checking our libraries for it, compiled once in half a minute ...")
+    library_folder(installation)
     return installation
 
 

@@ -1,4 +1,4 @@
-"""Where Gazebo 11 is on this machine, how its programs are called, and our plugin for it."""
+"""Where Gazebo 11 is on this machine, how its programs are called, and our libraries for it."""
 
 import fcntl
 import hashlib
@@ -13,8 +13,12 @@ from pathlib import Path
 from deepracer_sim.errors import UserError
 
 PLUGIN = "libdeepracer_lockstep.so"
+X_FLUSH = "libdeepracer_x_flush.so"  # preloaded
 
-_SOURCE = Path(__file__).with_name("lockstep_plugin.cc")
+_SOURCES = {
+    PLUGIN: Path(__file__).with_name("lockstep_plugin.cc"),
+    X_FLUSH: Path(__file__).with_name("x_flush.cc"),
+}
 _PACKAGES = "gazebo OGRE OGRE-Paging OGRE-Terrain"
 _COMPILE = (
     "exec g++ -O2 -w -fPIC -shared -std=c++17 "
@@ -68,33 +72,35 @@ def find() -> Installation:
     return own
 
 
-def plugin_folder(installation: Installation) -> Path:
-    """Return the folder that holds our plugin, compiled if it is not there yet (half a minute).
+def library_folder(installation: Installation) -> Path:
+    """Return the folder that holds our libraries, compiled if not there yet (half a minute).
 
-    Raises UserError where it does not compile.
+    Raises UserError where they do not compile.
     """
     own = installation == unpacked()
     parent = (installation.root if own else cache_directory()) / "plugins"
-    folder = parent / hashlib.sha256(_SOURCE.read_bytes() + _COMPILE.encode()).hexdigest()[:16]
+    content = b"".join(source.read_bytes() for source in _SOURCES.values())
+    folder = parent / hashlib.sha256(content + _COMPILE.encode()).hexdigest()[:16]
     with locked(parent / "lock"):
-        if not (folder / PLUGIN).is_file():
-            _compile(installation, folder)
+        for name, source in _SOURCES.items():
+            if not (folder / name).is_file():
+                _compile(installation, source, folder / name)
     return folder
 
 
-def _compile(installation: Installation, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    source, part = folder / _SOURCE.name, folder / f"{PLUGIN}.part"
-    source.write_bytes(_SOURCE.read_bytes())
-    paths = installation.inside(source), installation.inside(part)
+def _compile(installation: Installation, source: Path, library: Path) -> None:
+    library.parent.mkdir(exist_ok=True)
+    copy, part = library.with_name(source.name), library.with_suffix(".part")
+    copy.write_bytes(source.read_bytes())
+    paths = installation.inside(copy), installation.inside(part)
     command = installation.command("sh", "-c", _COMPILE, "sh", *paths)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.splitlines() or ["no message"]
         first = next((line for line in lines if "error" in line), lines[-1])
         advice = "On Debian and Ubuntu: sudo apt install g++ libgazebo-dev"
-        raise UserError(f"The plugin for Gazebo did not compile: {first}\n{advice}")
-    part.rename(folder / PLUGIN)
+        raise UserError(f"{source.name}, for Gazebo, did not compile: {first}\n{advice}")
+    part.rename(library)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from deepracer_sim.errors import UserError
-from deepracer_sim.gazebo.installation import Installation, plugin_folder
+from deepracer_sim.gazebo.installation import X_FLUSH, Installation, library_folder
 
 Process = subprocess.Popen[bytes]
 Log = IO[bytes]
@@ -18,10 +18,10 @@ Log = IO[bytes]
 _DISPLAY_LIMIT = 20.0  # s, for a slow machine
 _SCREEN = ["-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]
 _ERROR = re.compile(r"\[Err\]|\(EE\) \w|rror: \w")  # of Gazebo, of Xvfb, of the linker
-_SET_UP = (  # of the plugins' folder and the world's
+_SET_UP = (  # of our libraries' folder and the world's
     ". /usr/share/gazebo/setup.sh; "
     'export GAZEBO_PLUGIN_PATH="$1:$GAZEBO_PLUGIN_PATH" GAZEBO_MODEL_PATH="$2:$GAZEBO_MODEL_PATH" '
-    "GAZEBO_MODEL_DATABASE_URI=; "
+    f'GAZEBO_MODEL_DATABASE_URI= LD_PRELOAD="$1/{X_FLUSH}"; '
 )
 
 
@@ -96,8 +96,8 @@ def _start_gazebo(
 ) -> Process:
     """Start one of Gazebo's programs, its home where the world file is."""
     home = installation.inside(world.parent)
-    plugins = installation.inside(plugin_folder(installation))
-    command = installation.command("sh", "-c", f"{_SET_UP}exec {program}", "sh", plugins, home)
+    libraries = installation.inside(library_folder(installation))
+    command = installation.command("sh", "-c", f"{_SET_UP}exec {program}", "sh", libraries, home)
     own = {
         "GAZEBO_IP": "127.0.0.1",
         "GAZEBO_MASTER_URI": f"http://127.0.0.1:{port}",

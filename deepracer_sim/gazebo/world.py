@@ -11,7 +11,7 @@ import numpy as np
 
 from deepracer_sim.camera import Camera, load_camera
 from deepracer_sim.car import CarParameters, Cars, CarStates, load_car
-from deepracer_sim.gazebo.installation import find, plugin_folder
+from deepracer_sim.gazebo.installation import find, library_folder
 from deepracer_sim.gazebo.sdf import STEPS, write_world
 from deepracer_sim.gazebo.server import Answer, Server
 from deepracer_sim.gazebo.wheels import middle_angle, outer_angles
@@ -57,7 +57,7 @@ class GazeboWorld:
         self._stamps = np.zeros(n, np.int64)
         self._servers: list[Server] = []
         installation = find()
-        plugin_folder(installation)  # compiled before anything is started
+        library_folder(installation)  # compiled before anything is started
         folder = Path(tempfile.mkdtemp(prefix="deepracer-", dir=installation.temporary))
         self._end = weakref.finalize(self, _end, self._servers, folder)
         try:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from deepracer_sim.errors import UserError
-from deepracer_sim.gazebo.installation import find, plugin_folder
+from deepracer_sim.gazebo.installation import find, library_folder
 
 
 @pytest.fixture(scope="session")
@@ -16,5 +16,5 @@ def gazebo():
     except UserError as error:
         # where nothing may be skipped for want of Gazebo, as in CI
         (pytest.fail if os.environ.get("GAZEBO") == "required" else pytest.skip)(str(error))
-    plugin_folder(installation)
+    library_folder(installation)
     return installation

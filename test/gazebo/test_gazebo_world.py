@@ -19,6 +19,7 @@ from deepracer_sim.errors import UserError
 from deepracer_sim.gazebo import processes, sdf, server
 from deepracer_sim.gazebo import world as gazebo_world
 from deepracer_sim.gazebo.flavor import CLASSIC
+from deepracer_sim.gazebo.installation import X_FLUSH
 from deepracer_sim.gazebo.sdf import STEPS
 from deepracer_sim.gazebo.world import GazeboWorld
 from deepracer_sim.track_files import load_track
@@ -233,6 +234,8 @@ def test_a_window_shows_the_world(gazebo, monkeypatch):
             world = GazeboWorld(TRACK, gui=True)
             pids = process_ids(world)
             wait_until(lambda: world.step(AHEAD) and shows_a_field(screen), 60.0)
+            window, _, program = (Path(f"/proc/{pid}/maps").read_text() for pid in pids)
+            assert X_FLUSH in window and X_FLUSH in program
             os.kill(pids[0], signal.SIGKILL)  # whoever closes the window
             world.step(AHEAD)
             world.close()
