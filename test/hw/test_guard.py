@@ -1,5 +1,6 @@
 """The guard as a real process, over plain files."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -74,12 +75,27 @@ def is_alive(pid):
     return state != "Z"
 
 
-def test_it_leaves_the_car_alone_while_the_driver_beats(guard, at_rest):
-    deadline = time.monotonic() + 4 * PATIENCE
-    while time.monotonic() < deadline:
+def longest_silence(guard):
+    """Beat for a while; return the longest time between two beats, s."""
+    times = [time.monotonic()]
+    while times[-1] - times[0] < 4 * PATIENCE:
         guard.beat()
+        times.append(time.monotonic())
         time.sleep(0.02)
-    assert not at_rest()
+    return max(b - a for a, b in itertools.pairwise(times))
+
+
+def test_it_leaves_the_car_alone_while_the_driver_beats(files, at_rest):
+    for _ in range(10):  # a busy machine may keep this process from beating in time
+        guard = Guard([(path, int(REST)) for path in files])
+        try:
+            with suppress(ChildProcessError):  # it has acted
+                if longest_silence(guard) < PATIENCE / 2:
+                    assert not at_rest()
+                    return
+        finally:
+            guard.kill()
+    pytest.fail("it acted, or this machine is too busy to tell")
 
 
 def test_silence_brings_the_car_to_rest(guard, at_rest, eventually):
@@ -90,7 +106,7 @@ def test_silence_brings_the_car_to_rest(guard, at_rest, eventually):
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_killed_or_stopped_driver_s_car_comes_to_rest(driver, at_rest, eventually, ending):
     driver.send_signal(ending)
-    eventually(at_rest, 3 * 0.5)
+    eventually(at_rest)
     eventually(lambda: not is_alive(driver.guard))
     driver.kill()
     assert "guard: the process that drives the car" in driver.communicate()[1]
