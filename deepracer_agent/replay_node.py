@@ -53,8 +53,8 @@ _AGE = 1_000_000
 class ReplayNode(Node):
     """Asks the agent what it would have done."""
 
-    def __init__(self) -> None:
-        """Raises UserError where a parameter is not good."""
+    def __init__(self, executor: SingleThreadedExecutor) -> None:
+        """executor: serves it. Raises UserError where a parameter is not good."""
         super().__init__("replay")
         self._bag = parameter(self, "bag", "", "Folder of the bag to show.")
         out = parameter(self, "out", "replay", "The plot's file, without its ending .png.")
@@ -65,7 +65,7 @@ class ReplayNode(Node):
         self._clock = self.create_publisher(Clock, "/clock", CLOCK)
         self._camera = self.create_publisher(Image, IMAGE, SENSOR)
         self.create_subscription(AckermannDriveStamped, DRIVE, self._on_drive, COMMAND)
-        self._executor = SingleThreadedExecutor()
+        self._executor = executor
         self._executor.add_node(self)
 
     def run(self) -> None:
@@ -155,8 +155,8 @@ def _read(message: Message, kind: Any) -> Any:
 
 def main() -> None:
     """Replay a bag and end."""
-    with started():
-        node = ReplayNode()
+    with started() as executor:
+        node = ReplayNode(executor)
         try:
             node.run()
         finally:

@@ -72,5 +72,5 @@ class TeleopNode(Node):
 
 def main() -> None:
     """Let someone drive until the process is asked to end; the terminal is then as before."""
-    with started(), keyboard() as typed:
-        serve(lambda: TeleopNode(typed))
+    with started() as executor, keyboard() as typed:
+        serve(executor, lambda: TeleopNode(typed))

@@ -1,5 +1,6 @@
 """Diagnostics: every node says once a second how it does."""
 
+import re
 import time
 from collections.abc import Callable
 from enum import IntEnum
@@ -53,16 +54,18 @@ class Meter:
 
 
 def report_diagnostics(node: Node, report: Callable[[], Report]) -> None:
-    """Publish what `report` returns on /diagnostics once a second, and log when it worsens."""
+    """Publish what `report` returns on /diagnostics once a second.
+
+    What is not well is logged, too: each line once, whatever its numbers, until all is well.
+    """
     publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
     name = node.get_fully_qualified_name()
-    worst = [Level.OK]
+    told: set[str] = set()
 
     def publish() -> None:
         level, message, values = report()
-        if level > worst[0]:
+        if is_news(level, message, told):
             node.get_logger().warning(message)
-        worst[0] = level
         status = DiagnosticStatus(
             level=bytes([level]),
             name=name,
@@ -74,6 +77,18 @@ def report_diagnostics(node: Node, report: Callable[[], Report]) -> None:
         publisher.publish(array)
 
     node.create_timer(_PERIOD, publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+
+def is_news(level: Level, message: str, told: set[str]) -> bool:
+    """Whether to log a line; `told` remembers what was, and is changed."""
+    if level == Level.OK:
+        told.clear()
+        return False
+    line = re.sub(r"[\d.]+", "", message)
+    if line in told:
+        return False
+    told.add(line)
+    return True
 
 
 def publishers(node: Node, topic: str) -> list[str]:

@@ -74,48 +74,65 @@ def choose_transport() -> None:
 
 
 @contextmanager
-def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[None]:
-    """ROS is up inside. Ctrl-C and SIGTERM end it quietly; signals=False: ROS leaves them alone.
+def started(args: list[str] | None = None, *, signals: bool = True) -> Iterator[Any]:
+    """ROS is up inside, with an executor: Ctrl-C and SIGTERM end it quietly.
 
-    args: ROS arguments; None means those of the command line.
+    args: ROS arguments; None means those of the command line. signals=False: ROS leaves signals
+    alone.
     """
     import rclpy
+    from rclpy.exceptions import NotInitializedException
     from rclpy.executors import ExternalShutdownException
+    from rclpy.signals import SignalHandlerOptions, install_signal_handlers
+
+    heard: list[int] = []
+    before = _note_signals(heard) if signals else {}
+    try:
+        executor = _start(args)
+        if signals:
+            install_signal_handlers(SignalHandlerOptions.ALL)
+        if heard:
+            rclpy.try_shutdown()
+        yield executor
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # how ROS processes are asked to end
+    except (RuntimeError, NotInitializedException):
+        if rclpy.ok():
+            raise
+        # asked to end while a node was made or published, which then fails
+    finally:
+        rclpy.try_shutdown()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _note_signals(heard: list[int]) -> dict[int, Any]:
+    """Add Ctrl-C and SIGTERM to a list, and do no more; return what handled them before.
+
+    ROS hears them, too, once it is up; before, it would complain. Python's KeyboardInterrupt would
+    come anywhere, also where rclpy clears away.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {one: signal.signal(one, lambda number, _: heard.append(number)) for one in _ENDING}
+
+
+def _start(args: list[str] | None) -> Any:
+    """Start ROS, deaf to signals; return an executor. Raises UserError."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
     choose_transport()
-    options = SignalHandlerOptions.ALL if signals else SignalHandlerOptions.NO
-    before = _hear_no_interrupt() if signals else None
     try:
-        rclpy.init(args=args, signal_handler_options=options)
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
         raise UserError(f"ROS does not start: {error}") from error
     domain = rclpy.get_default_context().get_domain_id()
     check_ports(domain)
     if fault := shared_memory_fault(domain):
         rclpy.logging.get_logger("deepracer_ros").warning(fault)
-    try:
-        yield
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how ROS processes are asked to end
-    except RuntimeError:
-        if rclpy.ok():
-            raise
-        # asked to end while a node was made or published, which then fails
-    finally:
-        rclpy.try_shutdown()
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
-
-
-def _hear_no_interrupt() -> Any:
-    """Let ROS alone hear Ctrl-C, which ends spinning; return what heard it before.
-
-    Python's KeyboardInterrupt would come anywhere, also where rclpy clears away.
-    """
-    if threading.current_thread() is threading.main_thread():
-        return signal.signal(signal.SIGINT, lambda *_: None)
-    return None
+    return SingleThreadedExecutor()
 
 
 @contextmanager
@@ -142,15 +159,12 @@ def served(node: Any) -> Iterator[Any]:
 
 def spin(make: Callable[[], Any]) -> None:
     """Make a node, or several, and serve them until the process is asked to end."""
-    with started():
-        serve(make)
+    with started() as executor:
+        serve(executor, make)
 
 
-def serve(make: Callable[[], Any]) -> None:
+def serve(executor: Any, make: Callable[[], Any]) -> None:
     """The same where ROS is up already."""
-    from rclpy.executors import SingleThreadedExecutor
-
-    executor = SingleThreadedExecutor()  # first: one made after the end was asked for complains
     made = make()
     nodes = list(made) if isinstance(made, Iterable) else [made]
     for node in nodes:

@@ -137,9 +137,11 @@ class TopicWorld:
             self._meet(header.session, exchange)
         elif part.ndim == 2:
             self._states, exchange.has_states = part, True
-        else:
+        elif len(part) == len(exchange.cars):
             self._keep(part, exchange.cars)
             exchange.has_frames = True
+        else:
+            self._refuse(IMAGE, f"{len(part)} frames in place of {len(exchange.cars)}")
 
     def _keep(self, frames: Frame, cars: Indices) -> None:
         if len(cars) == self.n:
@@ -208,13 +210,23 @@ class TopicWorld:
         self._descriptions.append(message.data)
 
     def _hear_state(self, message: Float32MultiArray) -> None:
+        if not self._exchange:
+            return  # nothing was asked
         try:
-            self._answers.append(read_state(message))
+            header, states = read_state(message)
+            if states.shape != self._states.shape or not np.isfinite(states).all():
+                raise ValueError(f"these are not {self.n} cars' finite states")
+            self._answers.append((header, states))
         except ValueError as error:
-            self._log.warning(f"Refused on {STATE}: {error}")
+            self._refuse(STATE, error)
 
     def _hear_frames(self, message: Image) -> None:
+        if not self._exchange:
+            return  # nothing was asked
         try:
             self._answers.append(read_frames(message, self.camera.height, self.camera.width))
         except (ValueError, TypeError) as error:
-            self._log.warning(f"Refused on {IMAGE}: {error}")
+            self._refuse(IMAGE, error)
+
+    def _refuse(self, topic: str, why: object) -> None:
+        self._log.warning(f"Refused on {topic}: {why}", throttle_duration_sec=5.0)

@@ -72,7 +72,8 @@ def read_description(text: str) -> Description:
         )
     except _DAMAGE as error:
         raise UserError(
-            f"The world's description cannot be read ({error}): does it run another version?"
+            f"The world's description cannot be read ({' '.join(str(error).split())}): "
+            "does it run another version?"
         ) from error
 
 

@@ -27,9 +27,8 @@ from deepracer_sim.worlds import EMBEDDED, FLEET, GAZEBO, KINDS
 
 def main() -> None:
     """Serve a world until the process is asked to end."""
-    with started():
+    with started() as executor:
         node = Node("world")
-        executor = SingleThreadedExecutor()
         executor.add_node(node)
         lockstep = parameter(node, "lockstep", False, "Move when a trainer says so, not in time.")
         names = read_names(node)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 30.0  # s that a condition is waited for; met at once on most machines
+TIMEOUT = 120.0  # s that a condition is waited for; met at once on most machines
 
 _domains = itertools.cycle(range(1, 100))  # beyond 100 the ports belong to the system
 

@@ -4,15 +4,29 @@ import threading
 
 import numpy as np
 import pytest
-from std_msgs.msg import Float32MultiArray
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import Image
+from std_msgs.msg import Float32MultiArray, String
 
 from deepracer_ros.process import served as served_in_thread
+from deepracer_ros.topics import LATCHED
 from deepracer_sim.camera import load_camera
 from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
+from deepracer_sim.lockstep import Lockstep
+from deepracer_sim.ros_fleet import (
+    DRIVE,
+    IMAGE,
+    STATE,
+    WORLD,
+    read_request,
+    to_frames,
+    to_state,
+)
 from deepracer_sim.ros_world import Closed, TopicWorld
 from deepracer_sim.track_files import load_track
 from deepracer_sim.world import EmbeddedWorld
+from deepracer_sim.world_description import Names, describe
 
 CARS = 8
 
@@ -140,6 +154,61 @@ def test_closing_ends_the_wait(start_world, served):
     world.close()
     thread.join(30)
     assert errors
+
+
+class Liar:
+    """A world of someone's own, each of whose true answers comes after a wrong one."""
+
+    def __init__(self, node, world, spoil):
+        self._node, self._world, self._spoil = node, world, spoil
+        self._lockstep = Lockstep(world)
+        self._state = node.create_publisher(Float32MultiArray, STATE, 10)
+        self._image = node.create_publisher(Image, IMAGE, 10)
+        described = node.create_publisher(String, WORLD, LATCHED)
+        names = Names("oval", "aws_sim", "aws_sim", "off")
+        described.publish(String(data=describe(world, names)))
+        node.create_subscription(Float32MultiArray, DRIVE, self._hear, 10)
+
+    def _hear(self, message):
+        answer = self._lockstep.answer(read_request(message))
+        if answer.cars is None:
+            self._state.publish(to_state(answer))
+            return
+        true = answer.states, self._world.frames(answer.cars)
+        for states, frames in (self._spoil(*true), true):
+            self._state.publish(to_state(answer._replace(states=states)))
+            self._image.publish(to_frames(answer.header, frames, Time()))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda states, frames: (states[:-1], frames),
+        lambda states, frames: (states[:0], frames),
+        lambda states, frames: (states * np.nan, frames),
+        lambda states, frames: (states, frames[:-1]),
+        lambda states, frames: (states, np.repeat(frames, 2, axis=0)),
+        lambda states, frames: (states, frames[:, :-1]),
+    ],
+)
+def test_answers_that_are_wrong_are_refused(spoil, served, domain):
+    import rclpy
+
+    track, poses = load_track("oval"), np.zeros((2, 3))
+    here = EmbeddedWorld(track, CARS)
+    context = rclpy.Context()
+    context.init(domain_id=domain)
+    with served_in_thread(rclpy.create_node("liar", context=context)) as node:
+        liar = Liar(node, EmbeddedWorld(track, CARS), spoil)
+        world = TopicWorld(served)
+        for k in range(5):
+            for each in (world, here):
+                each.step(np.full((CARS, 2), [0.1, 2.0]))
+                if k % 2:
+                    each.reset(np.array([3, 1]), poses)
+            assert_equal(world, here)
+        del liar
+    context.shutdown()
 
 
 def test_commands_that_make_no_sense_are_refused_before_they_are_sent(start_world, served):

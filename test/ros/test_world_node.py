@@ -20,6 +20,7 @@ from visualization_msgs.msg import MarkerArray
 
 from deepracer_ros.messages import to_drive, to_nanoseconds, to_time
 from deepracer_ros.topics import CLOCK, COMMAND, LATCHED, SENSOR
+from deepracer_sim.ros_real_time import is_slow
 
 STAMP = to_time(0)
 QUICK = 5.0  # simulated seconds per second
@@ -298,3 +299,19 @@ def test_a_mistake_is_one_line(world, given, words):
     assert process.output.startswith("Error: ")
     assert words in process.output
     assert process.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "wanted", "elapsed", "expected"),
+    [
+        (15.0, 15.0, 1.0, False),
+        (0.0, 15.0, 0.05, False),  # the first step is due
+        (1.0, 1.5, 1.0, False),  # of three in two seconds
+        (0.0, 0.15, 1.0, False),
+        (11.0, 15.0, 1.0, True),
+        (120.0, 150.0, 1.0, True),
+        (0.0, 0.15, 15.0, True),
+    ],
+)
+def test_a_world_is_slow_when_steps_are_missing(rate, wanted, elapsed, expected):
+    assert is_slow(rate, wanted, elapsed) == expected

@@ -128,6 +128,8 @@ def test_a_reset_of_no_cars_moves_none(server, world):
         (POSES, np.zeros((CARS, 3))),
         (POSES, np.array([[CARS, 0, 0, 0]])),
         (NOMINAL_POSES, np.array([[CARS, 0, 0, 0]])),
+        (POSES, np.array([[0, 2e6, 0, 0]])),
+        (POSES, np.array([[0, 0, -1e30, 0]])),
         (POSES, np.array([[-1, 0, 0, 0]])),
         (POSES, np.array([[0.5, 0, 0, 0]])),
         (POSES, np.array([[3e38, 0, 0, 0]])),
