@@ -29,7 +29,7 @@ def launch(
 
     path = find(file)
     if show_args:
-        return _show_arguments(path)
+        return _show_arguments(path, parse_arguments(values or []))
     described = processes(path, parse_arguments(values or []))
     _prepare_ros()
 
@@ -49,10 +49,10 @@ def _prepare_ros() -> None:
         interfaces()
 
 
-def _show_arguments(path: Path) -> None:
+def _show_arguments(path: Path, values: dict[str, str]) -> None:
     from deepracer_cli.launch_file import arguments
 
     print("Arguments (pass arguments as '<name>:=<value>'):")
-    for argument in arguments(path):
+    for argument in arguments(path, values):
         default = "required" if argument.default is None else f"default: {argument.default!r}"
         print(f"\n    {argument.name!r}:\n        {argument.description}\n        ({default})")

@@ -2,10 +2,16 @@
 
 Of the format this is the part that our own files and small ones of users need; what it knows means
 the same as for `ros2 launch`, and what it does not know is refused by name.
+
+As there, an included file shares the variables of the one that includes it: what the command line
+says holds for its <arg>s, too, but for those that the include gives (or a <let> before it). Other
+than there, a name that nothing would heed is refused, and the value of an included <arg> without a
+default may come from the command line alone; `ros2 launch` wants the include to pass it on.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +19,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from deepracer_cli.launch_names import below, node_name
 from deepracer_cli.launch_packages import executable_of
 from deepracer_cli.launch_text import Scope, expand, holds, split
 from deepracer_cli.launch_xml import Element, read_xml
@@ -28,6 +35,8 @@ class Argument(NamedTuple):
     name: str
     default: str | None  # as written; None: the user must say it
     description: str
+    value: str | None = None  # that it has before its default
+    certain: bool = True  # it stands under no condition, or under such as are known to hold
 
 
 @dataclass(frozen=True)
@@ -58,16 +67,17 @@ def find(name: str) -> Path:
     )
 
 
-def arguments(path: Path) -> list[Argument]:
-    """Return the arguments that a file declares. Raises UserError."""
-    return [
-        Argument(
-            element.attributes["name"],
-            element.attributes.get("default"),
-            element.attributes.get("description", ""),
-        )
-        for element in _declarations(read_xml(path))
-    ]
+def arguments(path: Path, values: dict[str, str]) -> list[Argument]:
+    """Return what a user can set in a file and in all that it includes. Raises UserError.
+
+    Conditions are not asked. An include is passed over where `values` do not tell what it reads.
+    """
+    scope = _outermost(path, values)
+    first: dict[str, Argument] = {}
+    for argument in _declared(read_xml(path).children, scope, (scope.file,)):
+        if argument.value == values.get(argument.name):  # else the file itself has set it
+            first.setdefault(argument.name, argument)
+    return list(first.values())
 
 
 def parse_arguments(texts: Iterable[str]) -> dict[str, str]:
@@ -85,20 +95,58 @@ def parse_arguments(texts: Iterable[str]) -> dict[str, str]:
 
 def processes(path: Path, values: dict[str, str]) -> list[Process]:
     """Return what a file describes, given values for its arguments. Raises UserError."""
-    _check_values(arguments(path), values, path)
-    scope = Scope(path.absolute(), dict(values), dict(os.environ))
-    return list(_visited(read_xml(path).children, scope, (scope.file,)))
+    declared = arguments(path, values)
+    lacking = [a for a in declared if a.certain and a.default is None and a.value is None]
+    described = []
+    if not lacking:  # before names are judged: an include that fails may declare them
+        scope = _outermost(path, values)
+        described = list(_visited(read_xml(path).children, scope, (scope.file,)))
+    _check_names(declared, values, path)
+    if lacking:
+        words = [f"{a.name}:=VALUE ({a.description or 'no description'})" for a in lacking]
+        raise UserError(f"{path.name} must be told: {'; '.join(words)}.")
+    return described
 
 
-def _declarations(element: Element) -> Iterator[Element]:
-    for child in element.children:
-        if child.tag == "arg":
-            yield child
-        elif child.tag == "group":
-            yield from _declarations(child)
+def _outermost(path: Path, values: dict[str, str]) -> Scope:
+    return Scope(path.absolute(), dict(values), dict(os.environ))
 
 
-def _check_values(declared: list[Argument], values: dict[str, str], path: Path) -> None:
+def _inner(scope: Scope) -> Scope:
+    return replace(scope, values={**scope.values}, environment={**scope.environment})
+
+
+def _declared(
+    elements: Iterable[Element], scope: Scope, files: tuple[Path, ...], certain: bool = True
+) -> Iterator[Argument]:
+    """Yield the arguments of all branches; what is not certain changes nothing outside itself."""
+    for element in elements:
+        applies = False
+        with suppress(ValueError, UserError):  # should it be met, the visit tells
+            applies = _applies(element, scope)
+        here = scope if applies else _inner(scope)
+        sure = certain and applies
+        if element.tag == "arg":
+            yield _argument(element, here, sure)
+        with suppress(ValueError, UserError):
+            match element.tag:
+                case "arg" | "let" | "set_env":
+                    list(_visit(element, here, files))
+                case "group":
+                    yield from _declared(element.children, _inner(here), files, sure)
+                case "include":
+                    children, inner = _entered(element, here, files)
+                    yield from _declared(children, inner, (*files, inner.file), sure)
+
+
+def _argument(element: Element, scope: Scope, certain: bool) -> Argument:
+    get = element.attributes.get
+    name = element.attributes["name"]
+    value = scope.values.get(name)
+    return Argument(name, get("default"), get("description", ""), value, certain)
+
+
+def _check_names(declared: list[Argument], values: dict[str, str], path: Path) -> None:
     names = [argument.name for argument in declared]
     for name in values:
         if name not in names:
@@ -106,10 +154,6 @@ def _check_values(declared: list[Argument], values: dict[str, str], path: Path) 
             hint = f" Did you mean {near[0]}?" if near else ""
             known = ", ".join(names) or "none"
             raise UserError(f"{path.name} has no argument {name!r}.{hint} It has: {known}.")
-    lacking = [a for a in declared if a.default is None and a.name not in values]
-    if lacking:
-        words = "; ".join(f"{a.name}:=VALUE ({a.description})" for a in lacking)
-        raise UserError(f"{path.name} must be told: {words}.")
 
 
 def _visited(
@@ -144,10 +188,9 @@ def _visit(element: Element, scope: Scope, files: tuple[Path, ...]) -> Iterator[
         case "set_env":
             _set_variable(scope.environment, get("name"), get("value"))
         case "push_ros_namespace" | "push-ros-namespace":
-            scope.namespace = _below(scope.namespace, get("namespace"))
+            scope.namespace = below(scope.namespace, get("namespace"))
         case "group":
-            inner = replace(scope, values={**scope.values}, environment={**scope.environment})
-            yield from _visited(element.children, inner, files)
+            yield from _visited(element.children, _inner(scope), files)
         case "include":
             yield from _included(element, scope, files)
         case "executable":
@@ -166,7 +209,8 @@ def _getter(element: Element, scope: Scope) -> Callable[[str], str]:
 
 def _default(element: Element, scope: Scope) -> str:
     if "default" not in element.attributes:
-        raise ValueError(f"the argument {element.attributes['name']!r} has no value")
+        name = element.attributes["name"]
+        raise ValueError(f"the argument {name!r} has no value; add {name}:=VALUE")
     return expand(element.attributes["default"], scope)
 
 
@@ -176,23 +220,23 @@ def _set_variable(environment: dict[str, str], name: str, value: str) -> None:
     environment[name] = value
 
 
-def _below(namespace: str, name: str) -> str:
-    if name.startswith("/"):
-        return name.rstrip("/")
-    return f"{namespace}/{name.rstrip('/')}" if name else namespace
-
-
 def _included(element: Element, scope: Scope, files: tuple[Path, ...]) -> Iterator[Process]:
-    """As in ROS, the file shares the variables of the one that includes it."""
+    children, inner = _entered(element, scope, files)
+    yield from _visited(children, inner, (*files, inner.file))
+    scope.namespace = inner.namespace
+
+
+def _entered(
+    element: Element, scope: Scope, files: tuple[Path, ...]
+) -> tuple[list[Element], Scope]:
+    """Set what an include sets; return what is in its file, and the scope there."""
     path = Path(os.path.abspath(expand(element.attributes["file"], scope)))
     if path in files:
         raise ValueError(f"{path} includes itself")
     for child in element.children:
         get = _getter(child, scope)
         scope.values[get("name")] = get("value")
-    inner = replace(scope, file=path)
-    yield from _visited(read_xml(path).children, inner, (*files, path))
-    scope.namespace = inner.namespace
+    return read_xml(path).children, replace(scope, file=path)
 
 
 def _process(element: Element, scope: Scope, command: list[str], name: str) -> Process:
@@ -210,8 +254,8 @@ def _node_command(element: Element, scope: Scope) -> list[str]:
     command += split(element.attributes.get("args", ""), scope)
     command += ["--ros-args"]
     if name := get("name"):
-        command += ["-r", f"__node:={name}"]
-    if namespace := _below(scope.namespace, get("namespace")):
+        command += ["-r", f"__node:={node_name(name)}"]
+    if namespace := below(scope.namespace, get("namespace")):
         command += ["-r", f"__ns:={namespace}"]
     for child in element.children:
         get = _getter(child, scope)

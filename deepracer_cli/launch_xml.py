@@ -56,6 +56,7 @@ _FORMS = {
     "remap": _Form(("from", "to")),
 }
 _FIXED = {"on_exit": ("shutdown",), "output": ("both", "screen"), "type": ("str",)}
+_OTHERS = (".py", ".yaml", ".yml")  # launch files in the other languages of ROS
 
 
 def read_xml(path: Path) -> Element:
@@ -63,6 +64,10 @@ def read_xml(path: Path) -> Element:
 
     Raises UserError, with the line, for what cannot be read, is malformed or not known.
     """
+    if path.suffix in _OTHERS:
+        raise UserError(
+            f"{path}: deepracer launch reads only XML launch files; `ros2 launch` reads the others."
+        )
     try:
         root = _parse(path.read_bytes())
         if root.tag != "launch":

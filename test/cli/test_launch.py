@@ -368,6 +368,22 @@ def test_show_args():
     assert "(default: 'replay')" in shown.output
 
 
+def test_show_args_of_included_files(tmp_path):
+    file = tmp_path / "mine.launch.xml"
+    share = "$(find-pkg-share deepracer_ros)"
+    file.write_text(
+        '<launch><arg name="which" default="none"/>'
+        f'<include file="{share}/launch/$(var which).launch.xml"/></launch>'
+    )
+    for values, expected in (
+        ([], ["which"]),
+        (["which:=replay"], ["which", "bag", "model", "out"]),
+    ):
+        shown = CliRunner().invoke(app, ["launch", str(file), *values, "-s"])
+        assert shown.exit_code == 0
+        assert re.findall(r"^    '(\w+)':$", shown.output, re.MULTILINE) == expected
+
+
 def test_without_ros_it_says_so(tmp_path):
     code = "import sys; sys.modules['rclpy'] = None; from deepracer_cli.main import main; main()"
     done = subprocess.run(

@@ -93,7 +93,7 @@ def bridge(tmp_path, monkeypatch):
 def test_shipped_file_starts_our_executables(name, bridge, monkeypatch):
     monkeypatch.delenv("ROS_AUTOMATIC_DISCOVERY_RANGE", raising=False)
     path = find(name)
-    described = processes(path, {a.name: "x" for a in arguments(path) if a.default is None})
+    described = processes(path, {a.name: "x" for a in arguments(path, {}) if a.default is None})
     assert [process.name for process in described] == STARTS[name]
     for process in described:
         if process.name not in ("gz", "parameter_bridge"):
@@ -158,7 +158,7 @@ def test_the_process_that_holds_three_nodes_gets_no_name(node):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_argument_is_used_and_described(path):
     text = path.read_text()
-    for argument in arguments(path):
+    for argument in arguments(path, {}):
         assert argument.description
         assert f"$(var {argument.name})" in text
 
@@ -209,7 +209,16 @@ def test_group_keeps_what_is_set_in_it(read):
     assert [process.environment.get("E") for process in described] == ["inner", None]
 
 
-@pytest.mark.parametrize(("namespace", "expected"), [("/top", "/top"), ("sub", "/base/sub")])
+@pytest.mark.parametrize(
+    ("namespace", "expected"),
+    [
+        ("/top", "/top"),
+        ("sub", "/base/sub"),
+        ("_a/b_1/", "/base/_a/b_1"),
+        ("a//", "/base/a"),
+        ("", "/base"),
+    ],
+)
 def test_absolute_namespace_stands_for_itself(read, namespace, expected):
     (process,) = read(
         '<push_ros_namespace namespace="base"/>'
@@ -249,6 +258,96 @@ def test_include_shares_variables_and_finds_what_lies_beside_it(read, tmp_path):
         '<include file="$(dirname)/sub/inner.xml"><arg name="a" value="given"/></include>'
     )
     assert process.command == ("run", "given", "own", "outer", str(tmp_path / "sub"))
+
+
+# Arguments of included files
+
+
+@pytest.fixture
+def inner(tmp_path):
+    """A file to include, which runs with its arguments a and b and needs c."""
+    (tmp_path / "inner.xml").write_text(
+        '<launch><arg name="a" default="A" description="of inner"/><arg name="b" default="B"/>'
+        '<arg name="c"/><executable cmd="run $(var a) $(var b) $(var c)"/></launch>'
+    )
+    return "$(dirname)/inner.xml"
+
+
+def test_arguments_reach_included_files(read, inner):
+    (process,) = read(f'<include file="{inner}"/>', a="x", c="z")
+    assert process.command == ("run", "x", "B", "z")
+
+
+def test_arguments_reach_files_that_included_files_include(read, inner, tmp_path):
+    (tmp_path / "middle.xml").write_text(f'<launch><include file="{inner}"/></launch>')
+    (process,) = read('<group><include file="$(dirname)/middle.xml"/></group>', c="z")
+    assert process.command == ("run", "A", "B", "z")
+
+
+def test_an_include_that_depends_on_an_argument_is_known(read, inner):
+    inside = '<arg name="which" default="inner"/><include file="$(dirname)/$(var which).xml"/>'
+    (process,) = read(inside, c="z")
+    assert process.command == ("run", "A", "B", "z")
+
+
+@pytest.mark.parametrize("kind", ["arg", "let"])
+def test_what_the_include_sets_the_user_cannot(read, inner, kind):
+    inside = f'<include file="{inner}"><{kind} name="a" value="fixed"/></include>'
+    (process,) = read(inside, b="y", c="z")
+    assert process.command == ("run", "fixed", "y", "z")
+    with pytest.raises(UserError, match=r"no argument 'a'\. It has: b, c\."):
+        read(inside, a="x", c="z")
+
+
+def test_what_an_include_that_is_not_wanted_sets_the_user_can(read, inner):
+    (process,) = read(
+        f'<include file="{inner}" if="false"><arg name="a" value="fixed"/></include>'
+        f'<include file="{inner}"/>',
+        a="x",
+        c="z",
+    )
+    assert process.command == ("run", "x", "B", "z")
+
+
+def test_an_argument_that_no_file_has_is_refused(read, inner):
+    with pytest.raises(UserError, match=r"no argument 'aa'\. Did you mean a\? It has: a, b, c\."):
+        read(f'<include file="{inner}"/>', aa="x")
+
+
+def test_a_lacking_argument_of_an_included_file_is_named_if_it_is_met(read, inner):
+    inside = f'<arg name="on"/><include file="{inner}" if="$(var on)"/>'
+    assert read(inside, on="false") == []
+    with pytest.raises(
+        UserError, match=r"some\.launch\.xml must be told: c:=VALUE \(no description\)\."
+    ):
+        read(inside, on="true")
+
+
+def test_an_argument_that_is_lacking_after_all_is_named_with_its_line(read):
+    with pytest.raises(UserError, match=r"line 3: .*'c' has no value; add c:=VALUE"):
+        read('<arg name="c" if="false"/>\n<arg name="c"/>')
+
+
+def test_an_include_that_fails_is_told_before_names_that_it_may_have(read):
+    with pytest.raises(UserError, match=r"Cannot read .*absent\.xml"):
+        read('<include file="/absent.xml"/>', a="x")
+
+
+def test_arguments_of_included_files_are_listed_once(tmp_path, inner):
+    path = tmp_path / "outer.xml"
+    path.write_text(
+        '<launch><arg name="b" default="outer"/><arg name="on"/>'
+        f'<group if="$(var on)"><include file="{inner}"/></group>'
+        f'<include file="{inner}"><arg name="c" value="1"/></include>'
+        '<include file="$(var on)"/><include file="/absent.xml" if="false"/></launch>'
+    )
+    found = [(a.name, a.default, a.description) for a in arguments(path, {})]
+    assert found == [
+        ("b", "outer", ""),
+        ("on", None, ""),
+        ("a", "A", "of inner"),
+        ("c", None, ""),
+    ]
 
 
 def test_substitutions(read, demo, monkeypatch):
@@ -340,6 +439,12 @@ def test_a_value_that_is_no_parameter_is_refused(text):
         ('<let name="a" value="1" if="yes"/>', ["'yes'", "true or false"]),
         ('<include file="$(dirname)/some.launch.xml"/>', ["includes itself"]),
         ('<node pkg="demo" exec="talker"><param name="a" value="b: c"/></node>', ["'b: c'"]),
+        ('<node pkg="demo" exec="talker" namespace="a b"/>', ["'a b' cannot be a namespace", "_"]),
+        ('<push_ros_namespace namespace="a//b"/>', ["'a//b' cannot be a namespace", " / "]),
+        ('<push-ros-namespace namespace="ok/1a"/>', ["'ok/1a'", "no digit first"]),
+        ('<node pkg="demo" exec="talker" name="a__b"/>', ["'a__b' cannot name a node", "no __"]),
+        ('<node pkg="demo" exec="talker" name="a/b"/>', ["'a/b' cannot name a node"]),
+        ('<node pkg="demo" exec="talker" name="\u00e9"/>', ["'\u00e9' cannot name a node"]),
         ("<group>", ["mismatched tag"]),
         ('<let name="a" name="b" value="1"/>', ["duplicate attribute"]),
     ],
@@ -373,6 +478,25 @@ def test_what_is_no_launch_file_is_refused(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(UserError, match=words):
         processes(path, {})
+
+
+@pytest.mark.parametrize("suffix", [".py", ".yaml", ".yml"])
+def test_other_languages_are_left_to_ros2_launch(read, tmp_path, suffix):
+    path = tmp_path / f"a.launch{suffix}"
+    path.write_text("launch:\n")
+    words = rf"{path}: .*only XML launch files; `ros2 launch` reads the others"
+    with pytest.raises(UserError, match=words):
+        arguments(path, {})
+    with pytest.raises(UserError, match=words):
+        read(f'<include file="{path}"/>')
+
+
+def test_a_bad_namespace_of_the_command_line_is_told_in_one_line():
+    with pytest.raises(
+        UserError, match=r"world.launch.xml, line \d+: 'a b' cannot be a nam"
+    ) as bad:
+        processes(find("world"), {"namespace": "a b"})
+    assert "\n" not in str(bad.value)
 
 
 def test_absent_packages_and_executables_are_named(read):
