@@ -95,7 +95,8 @@ def info(bag: BagPath) -> None:
         for name in ("Messages", "Rate"):
             table.add_column(name, justify="right")
         for topic in opened.topics:
-            rate = f"{topic.messages / opened.duration:.1f} Hz" if topic.messages > 1 else "-"
+            lasts = topic.messages > 1 and opened.duration > 0.0
+            rate = f"{topic.messages / opened.duration:.1f} Hz" if lasts else "-"
             table.add_row(topic.name, topic.type, f"{topic.messages:,}", rate)
         Console(markup=False).print(table)
         begun = f"{datetime.fromtimestamp(opened.start / 1e9):%Y-%m-%d %H:%M:%S}, "

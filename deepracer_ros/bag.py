@@ -18,6 +18,7 @@ from deepracer_sim.errors import UserError
 
 METADATA = "metadata.yaml"
 _STORAGES = {".mcap": "mcap", ".db3": "sqlite3"}  # by the file's ending
+_COMPRESSED = ".zstd"  # comes behind that; rosbags decompresses what the metadata names
 
 
 class Topic(NamedTuple):
@@ -63,7 +64,7 @@ class Bag:
         """Take the storages of a bag in the order of time, and what was wrong with them."""
         self.path = path
         self.faults = faults
-        self.storage = _STORAGES[files[0].suffix]
+        self.storage = _format(files[0])
         self.size = sum(file.stat().st_size for file in files)  # bytes
         self._storages = storages
 
@@ -119,7 +120,7 @@ def open_bag(path: Path) -> Iterator[Bag]:
     Raises UserError where there is none, or where nothing of it can be read.
     """
     try:
-        files = [p for p in (path.iterdir() if path.is_dir() else [path]) if p.suffix in _STORAGES]
+        files = sorted(p for p in (path.iterdir() if path.is_dir() else [path]) if _format(p))
         path.stat()
     except OSError as error:
         raise UserError(f"There is no bag at {path}: {error.strerror}.") from error
@@ -149,9 +150,23 @@ def _open_storages(path: Path, files: list[Path], faults: list[str]) -> list[Sto
         fault = f"{path / METADATA} is missing. The messages are read without it."
     except Exception as error:  # noqa: BLE001 - as in Bag.messages
         fault = f"{_first_line(error)} The messages are read without {path / METADATA}."
-    storages = [_open_file(file, faults) for file in files]
+    storages = _open_files(files, faults)
     if not faults:  # a file that is cut short explains it
         faults.append(fault)
+    return storages
+
+
+def _open_files(files: list[Path], faults: list[str]) -> list[Storage]:
+    """Open those files that can be. Raises UserError where none can."""
+    storages, errors = [], []
+    for file in files:
+        try:
+            storages.append(_open_file(file, faults))
+        except UserError as error:
+            errors.append(error)
+    if not storages:
+        raise errors[0]
+    faults += map(str, errors)
     return storages
 
 
@@ -172,7 +187,11 @@ def _open_file(file: Path, faults: list[str]) -> Storage:
             f"Messages read: {storage.metadata.message_count:,}."
         )
         return storage
-    remedy = f" Try: sqlite3 {file} .recover" if file.suffix == ".db3" else ""
+    remedies = {
+        ".db3": f" Try: sqlite3 {file} .recover",
+        _COMPRESSED: f" Try: zstd -d {file} -o {file.with_suffix('')}",
+    }
+    remedy = remedies.get(file.suffix, "")
     raise UserError(f"The bag {file} cannot be read. {_first_line(fault)}{remedy}") from fault
 
 
@@ -181,6 +200,11 @@ def _settle(file: Path) -> None:
     if any(file.with_name(file.name + ending).exists() for ending in ("-journal", "-wal")):
         with suppress(sqlite3.Error), closing(sqlite3.connect(file)) as database:
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _format(file: Path) -> str:
+    """The format that a file's name tells; none where it is no file of a bag."""
+    return _STORAGES.get(Path(file.name.removesuffix(_COMPRESSED)).suffix, "")
 
 
 def _first_line(error: Exception) -> str:

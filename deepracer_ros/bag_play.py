@@ -39,26 +39,31 @@ def play(
 
     `rate` is the speed, 1 as recorded; `loop` begins anew at the end, until Ctrl-C or SIGTERM;
     `clock` publishes the bag's time on /clock, unless that was recorded too. Raises UserError
-    where the bag has no such topic, or is damaged.
+    where the bag has no such topic, or no messages, or is damaged.
     """
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     with started([], signals=False):
         node = rclpy.create_node("bag_player", enable_rosout=False, start_parameter_services=False)
         publishers = _publishers(node, bag, full_names(node, topics))
+        if not bag.count:
+            raise UserError(f"{bag.path} has no messages to play.")
         ticks = clock and _CLOCK not in publishers
         if ticks:
             publishers[_CLOCK] = node.create_publisher(Clock, _CLOCK[0], CLOCK)
         _wait_for_subscribers(publishers.values())
         _play_once(bag, publishers, rate, ticks)
-        while loop and bag.count:
+        while loop:
             _play_once(bag, publishers, rate, ticks)
         for publisher in publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=1))
 
 
 def _publishers(node: Node, bag: Bag, wanted: Collection[str]) -> Publishers:
-    """Publishers for the wanted topics, or for all, whose types are installed here."""
+    """Publishers for the wanted topics, or for all, whose types are installed here.
+
+    Those that ROS takes under no such name are left out, too.
+    """
     present = [topic for topic in bag.topics if not wanted or topic.name in wanted]
     missing = set(wanted) - {topic.name for topic in present}
     if missing:
@@ -67,7 +72,11 @@ def _publishers(node: Node, bag: Bag, wanted: Collection[str]) -> Publishers:
     publishers = {}
     for topic in present:
         try:
+            full_names(node, [topic.name])
             kind = message_class(topic.type)
+        except UserError as error:
+            node.get_logger().warning(f"Not played: {error}")
+            continue
         except LookupError:
             node.get_logger().warning(f"Not played: {topic.name}, {topic.type} is not installed.")
             continue

@@ -38,16 +38,19 @@ class Recorded(NamedTuple):
 def record(out: Path, topics: Sequence[str], storage: Literal["mcap", "sqlite3"]) -> Recorded:
     """Record some topics, or all, into a new folder until Ctrl-C or SIGTERM.
 
-    Raises UserError where the folder exists already, or cannot be written to.
+    Raises UserError where the folder exists already, or cannot be written to, or where one is no
+    name of a topic; no folder is made then.
     """
     if out.exists():
         raise UserError(f"{out} exists already. Give the bag another name: --out")
     # A message is written whole: Ctrl-C ends the spinning below, and breaks into nothing.
     signal.signal(signal.SIGINT, lambda *_: None)
     writer = Writer(out, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
-    # The end of spinning is suppressed first: so the writer makes the bag complete.
-    with _disk_faults(out), started([]), writer, suppress(ExternalShutdownException):
-        rclpy.spin(Recorder(writer, topics))
+    with _disk_faults(out), started([]):
+        recorder = Recorder(writer, topics)  # first: what it refuses leaves no folder behind
+        # The end of spinning is suppressed first: so the writer makes the bag complete.
+        with writer, suppress(ExternalShutdownException):
+            rclpy.spin(recorder)
     names = sorted(connection.topic for connection in writer.connections)
     return Recorded(sum(writer.counts.values()), names)
 

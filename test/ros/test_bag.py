@@ -29,6 +29,17 @@ def blob(number):
     return UInt8MultiArray(data=bytes([number]) * 1000)
 
 
+def write(folder, *topics):
+    """Write a bag with a word, twice, on each of the topics, whatever their names."""
+    with Writer(folder, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        for topic in topics:
+            connection = writer.add_connection(
+                topic, "std_msgs/msg/String", msgdef="string data\n", rihs01="RIHS01_0"
+            )
+            for time in (10**18, 10**18 + 10**8):
+                writer.write(connection, time, serialize_message(String(data="word")))
+
+
 @pytest.fixture
 def publish(peer):
     """A function that publishes blobs on `camera/blob`, once a subscriber is there."""
@@ -209,15 +220,34 @@ def test_types_that_are_not_installed_are_named(peer, publish, record, start, tm
     assert "Not played: /camera/blob, sdt_msgs/msg/UInt8MultiArray" in player.output
 
 
-@pytest.mark.parametrize("command", [("record",), ("play", "bag")])
+@pytest.mark.parametrize("name", ["/a b", "/{a}"])
+def test_topics_that_ros_takes_under_no_such_name_are_named_and_the_rest_is_played(
+    peer, start, tmp_path, name
+):
+    write(tmp_path / "bag", name, "/good")
+    heard = peer.listen(String, "/good")
+    player = start("deepracer", "bag", "play", "bag", "--loop")
+    peer.spin_until(lambda: heard)
+    assert player.stop() == 0
+    assert heard[0].data == "word"
+    assert f"Not played: {name!r} is no name of a topic" in player.output
+
+
+def test_that_nothing_can_be_played_is_told(start, tmp_path):
+    write(tmp_path / "bag")
+    player = start("deepracer", "bag", "play", "bag", "--loop")
+    assert player.wait() == 1
+    assert "Error: bag has no messages to play." in player.output
+
+
+@pytest.mark.parametrize("command", [("record", "--out", "new"), ("play", "bag")])
 def test_what_is_no_name_of_a_topic_is_told(start, tmp_path, command):
-    if command == ("play", "bag"):
-        with Writer(tmp_path / "bag", version=8, storage_plugin=StoragePlugin.MCAP):
-            pass
+    write(tmp_path / "bag")
     process = start("deepracer", "bag", *command, "a b")
     assert process.wait() == 1
     assert "Error: 'a b' is no name of a topic" in process.output
     assert "Traceback" not in process.output
+    assert [path.name for path in tmp_path.iterdir()] == ["bag"]
 
 
 def test_a_topic_that_the_bag_does_not_have_is_told(peer, publish, record, start, tmp_path):
