@@ -21,7 +21,7 @@ gazebo: $(VENV)/installed
 # On the car itself: what drives, without what learns. No torch, half a gigabyte.
 car:
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) setuptools numpy onnxruntime opencv-python-headless protobuf PyYAML rich typer
+	$(PIP) setuptools numpy onnxruntime opencv-python-headless protobuf PyYAML rich rosbags typer
 	$(PIP) --no-deps --no-build-isolation --editable .
 	$(PIP) $$($(BIN)/python -c 'from importlib.metadata import requires; print(*(r.split(";")[0] for r in requires("deepracer_ros") if "\"ros\"" in r))')
 	$(BIN)/deepracer interfaces

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from deepracer_agent.actions import ModelMetadata
@@ -47,6 +48,7 @@ def make_learner(
     }
     make = _sac if sac else _ppo
     learner = make(scaled, hyperparameters, common)
+    learner.set_logger(Logger(None, []))  # SB3's own makes an empty folder for each training
     # convolutions are up to twice as fast on CPUs with the channels innermost
     learner.policy.to(memory_format=torch.channels_last)
     return learner

@@ -1,6 +1,7 @@
 """The command `deepracer`: each file beside this one holds one sub-command or group of them."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 from xml.etree import ElementTree
@@ -60,16 +61,33 @@ def deepracer(
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 128 + n by signal n."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
+            signal.signal(number, _end)
     try:
         run()
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("deepracer_"):
+            raise
+        print(
+            f"Error: this needs the Python package {error.name}, which is not installed here; "
+            "`make car` leaves out what learns. To have all: make demo",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except BrokenPipeError:
         # The reader (`| head`) has left. Python would complain when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _end(number: int, _: object) -> None:
+    """Leave as after an error: what is open is closed, and what was started ends."""
+    sys.exit(128 + number)
 
 
 def run() -> None:

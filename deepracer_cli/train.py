@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,6 +155,10 @@ def train(
     }
     settings = {key: value for key, value in given.items() if value is not None}
     files = Files(reward, actions, hyperparameters)
+    if world == "gazebo":
+        if randomize not in (None, "off"):
+            raise typer.BadParameter("Gazebo's cars cannot be randomised: leave --randomize out.")
+        settings["randomize"] = "off"
     if resume and overwrite:
         raise typer.BadParameter("--resume goes on with a model, --overwrite replaces it.")
     if minutes is steps is lap_rate is None:
@@ -174,11 +179,14 @@ def _new(
     from deepracer_agent.model import new_model, remove_model
     from deepracer_agent.recipe import new_recipe
     from deepracer_agent.settings import build_fleet
+    from deepracer_sim.gazebo.installation import find as find_gazebo
 
     recipe = new_recipe(files, settings)
     model = new_model(name, overwrite=overwrite)
     if model.exists():
-        build_fleet(recipe.settings, recipe.settings.cars).close()
+        if recipe.settings.world == "gazebo":
+            find_gazebo()
+        build_fleet(replace(recipe.settings, world="embedded"), recipe.settings.cars).close()
         remove_model(model)
     return model, recipe
 

@@ -178,7 +178,7 @@ class TopicWorld:
                 self._log.warning(
                     f"No world has answered on {self._name} for {now - began:.0f} s "
                     f"(ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID') or 0}). Waiting for one: "
-                    "ros2 run deepracer_ros world_node --ros-args -p lockstep:=true"
+                    "world_node with lockstep:=true, as world.launch.xml starts it."
                 )
         raise Closed if self._closed else ExternalShutdownException
 

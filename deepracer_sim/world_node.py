@@ -31,8 +31,11 @@ def main() -> None:
         node = Node("world")
         executor.add_node(node)
         lockstep = parameter(node, "lockstep", False, "Move when a trainer says so, not in time.")
+        kind = parameter(node, "world", EMBEDDED, f"What simulates: {' or '.join(KINDS)}.")
         names = read_names(node)
-        world = make_world(node, names, lockstep)
+        if kind == GAZEBO:  # which cannot randomise; the launch files ask for it as a rule
+            names = names._replace(randomize=OFF)
+        world = make_world(node, kind, names, lockstep)
         try:
             serve(node, executor, world, names if lockstep else None)
         finally:
@@ -51,9 +54,8 @@ def read_names(node: Node) -> Names:
     )
 
 
-def make_world(node: Node, names: Names, lockstep: bool) -> World:
+def make_world(node: Node, kind: str, names: Names, lockstep: bool) -> World:
     """Make the world that the parameters describe; one car, but in lockstep. Raises UserError."""
-    kind = parameter(node, "world", EMBEDDED, f"What simulates: {' or '.join(KINDS)}.")
     text = f"Cars, in lockstep; 0: {FLEET[EMBEDDED]}, in Gazebo {FLEET[GAZEBO]}."
     cars = parameter(node, "cars", 0, text, low=0, high=MOST_CARS) or FLEET.get(kind, 1)
     gui = parameter(node, "gui", False, "Show Gazebo's window.")

@@ -1,6 +1,7 @@
 """The command `deepracer` itself: start, exit codes, what people see when something is wrong."""
 
 import os
+import signal
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -34,8 +35,13 @@ def run(monkeypatch, capsys):
         app.command()(command)
         monkeypatch.setattr(main, "app", app)
         monkeypatch.setattr(sys, "argv", ["deepracer"])
-        with pytest.raises(SystemExit) as end:
-            main.main()
+        before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            with pytest.raises(SystemExit) as end:
+                main.main()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return end.value.code, capsys.readouterr().err
 
     return run_command
@@ -57,6 +63,39 @@ def test_ctrl_c_is_told_in_one_line(run):
         raise KeyboardInterrupt
 
     assert run(command) == (130, "Interrupted.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_end_it_clears_away(run, number):
+    cleared = []
+
+    def command():
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            cleared.append(True)
+
+    assert run(command) == (128 + number, "")
+    assert cleared
+
+
+def test_a_missing_package_is_told_in_one_line(run):
+    def command():
+        raise ModuleNotFoundError("No module named 'numba'", name="numba")
+
+    code, told = run(command)
+    assert code == 1
+    assert told.startswith("Error: this needs the Python package numba")
+    assert told.count("\n") == 1
+
+
+def test_a_missing_module_of_ours_is_a_bug(run):
+    def command():
+        raise ModuleNotFoundError("No module named 'deepracer_sim.x'", name="deepracer_sim.x")
+
+    with pytest.raises(ModuleNotFoundError):
+        run(command)
 
 
 def test_success_is_silent(run):

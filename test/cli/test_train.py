@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import tempfile
 from typing import get_type_hints
 
 import pytest
@@ -50,6 +51,19 @@ def test_help_is_for_newcomers():
     shown = train("--help").output
     for words in ("Train a driver from camera pixels", "reinvent_2018", "center_line", "random:N"):
         assert words in shown
+
+
+def test_it_leaves_no_folder_of_its_libraries(small, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    train(*small, "--steps", 100)
+    assert not list(temporary.iterdir())
+
+
+def test_cars_of_gazebo_cannot_be_randomised(small):
+    told = train(*small, "--world", "gazebo", "--randomize", "mild", code=2).output
+    assert "leave --randomize out" in " ".join(told.replace("│", " ").split())
 
 
 def test_the_defaults_and_limits_that_help_states_are_those_of_the_settings():
