@@ -1,12 +1,17 @@
 """The guard, as the process that drives the car sees it."""
 
+import array
 import fcntl
 import os
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
+
+from deepracer_hw.guard_process import PATIENCE
 
 _PACKAGES = Path(__file__).resolve().parents[1]
 # Without site packages it starts in a tenth of the time.
@@ -15,6 +20,7 @@ _CODE = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from deepracer_hw.guard_process import main; main(sys.argv[2:])"
 )
+_START = 5.0  # s that a slow computer may take to start it
 
 
 class Guard:
@@ -37,15 +43,26 @@ class Guard:
         assert self._process.stdin
         self._pipe: IO[bytes] = self._process.stdin
         os.set_blocking(self._pipe.fileno(), False)
-        # The least a pipe can hold, so that it is full soon where the guard is stuck.
-        fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, 4096)
+        self._listened = time.monotonic() + _START  # when it last had read all beats
+        os.write(self._pipe.fileno(), b".")
 
     def beat(self) -> None:
         """Say that all is well. Raises OSError where the guard does not listen any more."""
+        now = time.monotonic()
+        if not self._unread():
+            self._listened = now
+        elif now - self._listened > PATIENCE:
+            raise ChildProcessError("the guard is stuck")
         try:
             os.write(self._pipe.fileno(), b".")
         except (BrokenPipeError, BlockingIOError) as error:
-            raise ChildProcessError("the guard has ended or is stuck") from error
+            raise ChildProcessError("the guard has ended") from error
+
+    def _unread(self) -> int:
+        """How many beats the guard has not read yet."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self._pipe, termios.FIONREAD, count)
+        return count[0]
 
     def leave(self) -> None:
         """Let it bring the car to rest, and end then."""

@@ -8,9 +8,11 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from deepracer_hw import guard as module
 from deepracer_hw.guard import Guard
 from deepracer_hw.guard_process import PATIENCE
 
@@ -143,11 +145,33 @@ def test_a_killed_guard_is_told_by_the_next_beats(guard, eventually):
     eventually(is_told)
 
 
-def test_a_stopped_guard_does_not_stop_the_driver(guard):
+def test_a_stuck_guard_is_noticed_as_soon_as_it_would_notice_its_driver(
+    guard, eventually, monkeypatch
+):
+    now = time.monotonic()
+    eventually(lambda: not guard._unread())
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     os.kill(guard.pid, signal.SIGSTOP)
-    with pytest.raises(ChildProcessError, match="ended or is stuck"):
-        for _ in range(10_000):  # more than its pipe holds
-            guard.beat()
+    guard.beat()
+    now += PATIENCE - 0.01
+    guard.beat()
+    now += 0.02
+    with pytest.raises(ChildProcessError, match="stuck"):
+        guard.beat()
+
+
+def test_a_guard_that_takes_long_to_start_is_waited_for(files, monkeypatch):
+    now = time.monotonic()
+    monkeypatch.setattr(module, "_CODE", "import time; time.sleep(1000)")
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    guard = Guard([(path, int(REST)) for path in files])
+    for _ in range(10):
+        guard.beat()
+        now += 0.5
+    now += PATIENCE + 0.01
+    with pytest.raises(ChildProcessError, match="stuck"):
+        guard.beat()
+    guard.kill()
 
 
 def test_one_that_is_killed_by_its_driver_does_nothing(guard, at_rest):
