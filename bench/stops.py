@@ -135,11 +135,11 @@ class Car:
             command, env=ENVIRONMENT, stdout=quiet, stderr=quiet
         )
 
-    def kill_guard(self) -> None:
-        """Kill the only child of the servo node."""
+    def signal_guard(self, number: signal.Signals) -> None:
+        """Send a signal to the only child of the servo node."""
         pid = self.processes["servo_node"].pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        os.kill(int(children), signal.SIGKILL)
+        os.kill(int(children), number)
 
     def switch(self, on: bool) -> bool:
         """Call drive/enable and return whether it was obeyed."""
@@ -179,7 +179,8 @@ FAULTS = (
         sent("camera_node", signal.SIGCONT),
     ),
     Fault("disabled", 0.2, lambda car: car.switch(False), lambda car: None),
-    Fault("guard killed", 0.2, lambda car: car.kill_guard(), lambda car: None),
+    Fault("guard killed", 0.2, lambda car: car.signal_guard(signal.SIGKILL), lambda car: None),
+    Fault("guard stuck", 0.5, lambda car: car.signal_guard(signal.SIGSTOP), lambda car: None),
     Fault(
         "servo node killed", 0.5, sent("servo_node", signal.SIGKILL), started_again("servo_node")
     ),
