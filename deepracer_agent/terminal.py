@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+END = "\x04"  # Ctrl-D, and what is read of a terminal that is gone
+
 _OFF = b"\0"  # of a control character
 _ONE_KEY = re.compile(r"\x1b[\[O][0-9;]*.|.", re.DOTALL)  # a terminal's sequence, or a character
 
@@ -60,6 +62,8 @@ def _foreground_terminal() -> int | None:
 
 def _read(terminal: int) -> str:
     try:
-        return os.read(terminal, 4096).decode(errors="replace")
-    except OSError:  # nothing was typed, or the terminal was closed
+        return os.read(terminal, 4096).decode(errors="replace") or END
+    except BlockingIOError:  # nothing was typed
         return ""
+    except OSError:  # the terminal was closed
+        return END

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,19 +35,29 @@ def calibrate(root: Root = Path("/")) -> None:
         try:
             found = Dialogue(outputs, guard.beat, typed, old).run()
         finally:
-            print()  # ends the line of a prompt
-            outputs.rest()  # where it fails, the guard goes on trying
-            guard.kill()
+            try:
+                outputs.rest()  # where it fails, the guard goes on trying
+                guard.kill()
+            finally:
+                with suppress(OSError):  # the terminal may be gone
+                    print()  # ends the line of a prompt
     kept = save_calibration(root, found)
     print(f"Saved in {root / FILE}." + (f" The old one: {kept}" if kept else ""))
 
 
 def stop(root: Root = Path("/")) -> None:
-    """Bring motor and servo to rest and switch their power off, whatever ran before."""
-    from deepracer_hw.outputs import Outputs
+    """Bring motor and servo to rest and switch their power off, each though others fail.
 
-    with _refusals_told():
-        Outputs(root, _calibration_or_stock(root)).rest()
+    Exit code 1 if one fails, or if another process holds the car, which may drive on.
+    """
+    from deepracer_hw.outputs import force_rest
+    from deepracer_sim.errors import UserError
+
+    if faults := force_rest(root, _calibration_or_stock(root)):
+        raise UserError(
+            f"Not all is sure to stay at rest: {'; '.join(faults)}. "
+            "If the car moves: deepracer car disable, or cut its power by hand."
+        )
     print("Motor and servo are at rest.")
 
 

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from deepracer_agent.terminal import split_keys
+from deepracer_agent.terminal import END, split_keys
 from deepracer_cli.dial import STEP, Dial
 from deepracer_hw.calibration import Actuator, Calibration, make_actuator
 from deepracer_hw.outputs import Outputs
+from deepracer_sim.errors import UserError
 
 Name = Literal["motor", "servo"]
 
@@ -29,7 +30,7 @@ class Dialogue:
         self._live: dict[Name, int] = {"motor": old.motor.mid, "servo": old.servo.mid}  # ns
 
     def run(self) -> Calibration:
-        """Return what was found. Raises OSError where the car refuses."""
+        """Return what was found. Raises OSError as the car refuses, UserError as the input ends."""
         print(_HELP)
         self._wait(
             "Motor and servo get power now: lift the car, so that no wheel touches anything."
@@ -68,6 +69,9 @@ class Dialogue:
                 print(f"\r{shown:79}", end="", flush=True)
             before = shown
             self._press(dial)
+            if dial.refused:
+                print(f"\r{'  ' + dial.refused:79}")
+                dial.refused = before = ""
             self._approach(name, dial.pulse)
         print()
         self._settle(name, dial.pulse)
@@ -82,7 +86,10 @@ class Dialogue:
             self._settle("motor", self._live["motor"])
 
     def _press(self, dial: Dial) -> None:
-        self._keys += split_keys(self._typed())
+        keys = split_keys(self._typed())
+        if END in keys:  # before what was typed ahead, as nobody watches
+            raise UserError("The input has ended, so nothing was saved. Begin again.")
+        self._keys += keys
         while self._keys and not dial.is_accepted:
             dial.press(self._keys.pop(0))
 

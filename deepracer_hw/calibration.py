@@ -23,6 +23,7 @@ FILE = f"{FOLDER}/calibration.json"
 SHORTEST, LONGEST = 500_000, 2_500_000  # ns, what hobby servos and motor controllers accept
 
 _MAX_BYTES = 100_000
+_REMEDY = "To make it: deepracer car calibrate"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def check_folder(root: Path) -> None:
     folder = root / FOLDER
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(
             f"{folder} cannot be written to, so nothing could be saved: docs/car.md, Permissions."
         )
@@ -110,19 +111,29 @@ def save_calibration(root: Path, calibration: Calibration) -> Path | None:
     return kept
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a file that holds one JSON object. Raises UserError."""
+def read_object(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
+    """Read a file that holds one JSON object. Raises UserError, with a remedy."""
     try:
         with open(path, encoding="utf-8") as file:
-            data = json.loads(file.read(_MAX_BYTES))
+            data = json.loads(file.read(_MAX_BYTES), object_pairs_hook=_unique)
     except OSError as error:
-        raise UserError(
-            f"Cannot read {path}: {error.strerror}. To make it: deepracer car calibrate"
-        ) from error
+        if isinstance(error, PermissionError):
+            remedy = "Who may: docs/car.md, Permissions."
+        raise UserError(f"Cannot read {path}: {error.strerror}. {remedy}") from error
     except (ValueError, RecursionError) as error:
-        raise _bad(path, f"it is not JSON ({error})") from error
+        raise UserError(f"{path}: its JSON is not good ({error}). {remedy}") from error
     if not isinstance(data, dict):
-        raise _bad(path, "it is not a JSON object")
+        raise UserError(f"{path}: it is not a JSON object. {remedy}")
+    return data
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object; a key given twice is a mistake, of which JSON keeps the last."""
+    data: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in data:
+            raise ValueError(f"the key {key[:40]!r} is given twice in one object")
+        data[key] = value
     return data
 
 
@@ -146,7 +157,7 @@ def _actuator(path: Path, key: str, values: Any) -> Actuator:
 
 
 def _bad(path: Path, what: str) -> UserError:
-    return UserError(f"{path}: {what}. To make it anew: deepracer car calibrate")
+    return UserError(f"{path}: {what}. {_REMEDY}")
 
 
 def _keep(path: Path) -> Path:

@@ -1,17 +1,22 @@
 """Motor, servo and their power, as one thing that can be brought to rest."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from deepracer_hw.calibration import Calibration
 from deepracer_hw.pwm import (
     MOTOR,
     STEERING,
+    claimed,
+    cut_power,
     find_chip,
     find_power,
     start_channel,
     start_power,
 )
-from deepracer_hw.sysfs import write, write_all
+from deepracer_hw.sysfs import reason, write, write_all
+from deepracer_sim.errors import UserError
 
 _ON, _OFF = 0, 1  # of the power's GPIO
 
@@ -46,3 +51,26 @@ class Outputs:
         """Bring all to rest. Raises the first OSError, when the others have been tried."""
         for fault in write_all(self.at_rest):
             raise fault
+
+
+def force_rest(root: Path, calibration: Calibration) -> list[str]:
+    """Bring to rest what there is, though parts of it fail; return why it may not stay there."""
+    with ExitStack() as claim:
+        faults = [
+            *_tried(lambda: claim.enter_context(claimed(root))),
+            *_tried(lambda: cut_power(root)),  # first: a chip that fails may take its time
+            *_tried(lambda: start_channel(find_chip(root), MOTOR, calibration.motor.mid)),
+            *_tried(lambda: start_channel(find_chip(root), STEERING, calibration.servo.mid)),
+        ]
+    return list(dict.fromkeys(faults))
+
+
+def _tried(act: Callable[[], object]) -> list[str]:
+    """Do something; return what went wrong."""
+    try:
+        act()
+    except OSError as error:
+        return [f"{reason(error)} (see: deepracer car check)"]
+    except (UserError, ValueError) as error:
+        return [str(error).rstrip(".")]
+    return []

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from deepracer_hw import sysfs
 from deepracer_sim.errors import UserError
@@ -49,8 +50,26 @@ def claimed(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError("Another process drives the car already. End it first.") from error
+            raise UserError(
+                f"Another process drives the car already{_holder(file)}. End it first."
+            ) from error
         yield
+
+
+def _holder(file: TextIO) -> str:
+    """Which process has locked a file: ": number (program script)"; "" where nobody knows."""
+    status = os.fstat(file.fileno())
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    try:
+        for line in Path("/proc/locks").read_text().splitlines():
+            _, kind, _, _, pid, place, *_ = line.split()
+            if (kind, place) == ("FLOCK", f"{device}:{status.st_ino}"):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+                names = (Path(word).name for word in words.split("\0")[:2])
+                return f": {pid} ({' '.join(' '.join(names).split())})"
+    except (OSError, ValueError):  # it has ended, or this kernel's list is another
+        pass
+    return ""
 
 
 def find_power(root: Path, chip: Path) -> int | None:
@@ -68,6 +87,23 @@ def find_power(root: Path, chip: Path) -> int | None:
             if first <= number < first + int(sysfs.read(gpios / "ngpio")):
                 return number
     raise UserError(f"{folder} has neither GPIO {_POWER[0]} nor {_POWER[1]}, the motor's power.")
+
+
+def cut_power(root: Path) -> None:
+    """Switch motor and servo off, where the car can. Raises where it does not know, or as it fails.
+
+    Without the chip nobody knows the board. Then a GPIO goes off that is an output already, as
+    nobody makes one of a Raspberry Pi's bus.
+    """
+    try:
+        number = find_power(root, find_chip(root))
+    except (UserError, OSError, ValueError):
+        for folder in (root / f"sys/class/gpio/gpio{number}" for number in _POWER):
+            if folder.exists() and sysfs.read(folder / "direction") != "in":
+                sysfs.write(folder / "value", 1)
+        raise
+    if number is not None:
+        start_power(root, number)
 
 
 def start_channel(chip: Path, number: int, pulse: int) -> Path:

@@ -10,6 +10,7 @@ with its own keys only. Without it the stock firmware's curve is taken.
 """
 
 import math
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,9 +57,13 @@ def load_limits() -> Limits:
 def load_throttle(root: Path, max_speed: float) -> ThrottleTable:
     """Read the car's own table; the stock curve where there is none. Raises UserError."""
     path = root / FILE
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         return stock_throttle(max_speed)
-    points = read_object(path).get("throttle")
+    except OSError:
+        pass  # why is told next
+    points = read_object(path, "What it holds: docs/car.md, Calibrate.").get("throttle")
     if not isinstance(points, list) or not points or not all(map(_is_point, points)):
         raise UserError(f'{path}: expected {{"throttle": [[speed in m/s, 0 to 1], ...]}}.')
     points = [[0.0, 0.0], *points]
@@ -88,6 +93,6 @@ def _is_point(point: Any) -> bool:
         isinstance(point, list)
         and len(point) == 2
         and all(type(number) in (int, float) for number in point)
-        and 0 < point[0] < math.inf
+        and 0 < point[0] <= sys.float_info.max  # a long whole number is no float
         and 0 <= point[1] <= 1
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deepracer_hw.calibration import STOCK, Actuator, load_calibration
+from deepracer_hw.outputs import Outputs
 from deepracer_hw.pwm import claimed
 
 ROOT = Path(__file__).parents[2]
@@ -81,11 +82,16 @@ class Terminal:
         self._reader.join(TIMEOUT)
         return code
 
+    def hang_up(self):
+        os.close(self._side)
+        os.close(self._keys)
+        self._keys = None
+
     def close(self):
         self.process.kill()
         self.wait()
-        os.close(self._keys)
-        os.close(self._side)
+        if self._keys is not None:
+            self.hang_up()
 
 
 @pytest.fixture
@@ -123,7 +129,7 @@ def test_what_is_turned_and_typed_is_saved(calibrate, fake_car, car):
     terminal.answer("no wheel touches", "\n")
     terminal.answer("centre", "1460\n" + UP + "\n")
     terminal.answer("left", "1300\n\n")  # now left is the shorter pulse
-    terminal.answer("right", "16000\x7f\x7f50\n\n")
+    terminal.answer("right", "16000\x7f\x7f\x7f50\n\n")
     terminal.answer("the wheels will spin", "\n")
     terminal.answer("neutral", DOWN + "\n")
     terminal.answer("forwards", "1500\n\n")
@@ -175,6 +181,43 @@ def test_whatever_ends_it_the_car_is_at_rest_and_nothing_is_saved(calibrate, fak
     assert_at_rest(fake_car, car)
     assert files(car) == ["calibration.json"]
     assert load_calibration(car) == STOCK
+
+
+def turn_the_motor(terminal, fake_car, car):
+    accept_up_to_the_motor(terminal)
+    terminal.answer("the wheels will spin", "\n")
+    terminal.answer("neutral", "\n")
+    terminal.answer("forwards", "1400\n")
+    terminal.wait_for(lambda: fake_car.pulses(car)[0] == 1_400_000)
+
+
+@pytest.mark.parametrize("ending", ["hang up", "Ctrl-D"])
+def test_the_end_of_the_input_brings_the_car_to_rest(calibrate, fake_car, car, ending):
+    terminal = calibrate("import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    turn_the_motor(terminal, fake_car, car)
+    terminal.hang_up() if ending == "hang up" else terminal.type("\x04")
+    assert terminal.wait() == 1
+    assert_at_rest(fake_car, car)
+    assert terminal.output.endswith(
+        "\nError: The input has ended, so nothing was saved. Begin again.\n"
+    )
+    assert files(car) == ["calibration.json"]
+
+
+def test_a_typo_is_told_and_the_motor_stays_where_it_was(calibrate, fake_car, car):
+    terminal = calibrate()
+    turn_the_motor(terminal, fake_car, car)
+    terminal.answer("1400 us", "140\n")
+    terminal.answer("'140' was not taken: whole microseconds from 900 to 1900", "")
+    terminal.answer("forwards", "1405\n")
+    seen = set()
+
+    def is_there():
+        seen.add(fake_car.pulses(car)[0])
+        return 1_405_000 in seen
+
+    terminal.wait_for(is_there)
+    assert seen <= {1_400_000, 1_405_000}
 
 
 def test_a_full_disk_leaves_the_old_file(calibrate, fake_car, car):
@@ -259,6 +302,47 @@ def test_stop_brings_any_car_to_rest(fake_car, tmp_path, board, is_calibrated):
     assert done.returncode == 0, done.stderr
     assert fake_car.pulses(tmp_path) == fake_car.neutral()
     assert board == "raspberry" or not fake_car.is_powered(tmp_path)
+
+
+def leave_driving(fake_car, root):
+    outputs = Outputs(root, STOCK)
+    outputs.put(1_400_000, 1_500_000)
+    outputs.power()
+
+
+@pytest.mark.parametrize("board", ["deepracer", "raspberry"])
+def test_stop_says_who_may_drive_on(fake_car, tmp_path, board):
+    fake_car.make(tmp_path, board)
+    leave_driving(fake_car, tmp_path)
+    with claimed(tmp_path):
+        done = run("stop", "--root", str(tmp_path))
+    assert done.returncode == 1
+    assert f"Another process drives the car already: {os.getpid()} (python" in done.stderr
+    assert "deepracer car disable" in done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert fake_car.pulses(tmp_path) == fake_car.neutral()
+    assert board == "raspberry" or not fake_car.is_powered(tmp_path)
+
+
+def test_stop_cuts_the_power_where_the_chip_fails(fake_car, car):
+    leave_driving(fake_car, car)
+    fake_car.refuse(fake_car.chip(car) / "pwm0/duty_cycle")
+    done = run("stop", "--root", str(car))
+    assert done.returncode == 1
+    assert "pwm0/duty_cycle: No space left on device (see: deepracer car check)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert int(fake_car.read(fake_car.chip(car) / "pwm1/duty_cycle")) == STOCK.servo.mid
+    assert not fake_car.is_powered(car)
+
+
+def test_stop_cuts_the_power_where_the_chip_is_gone(fake_car, car):
+    leave_driving(fake_car, car)
+    fake_car.take_away(car)
+    done = run("stop", "--root", str(car))
+    assert done.returncode == 1
+    assert done.stderr.count("No PWM chip") == 1
+    assert not fake_car.is_powered(car)
 
 
 def test_stop_without_a_car_says_so(tmp_path):

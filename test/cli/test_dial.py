@@ -24,15 +24,35 @@ def dialled(text):
         ("\x1b[C\x1bOC", START + 2 * STEP),
         ("\x1b[B\x1bOD\x1b[A", START - STEP),
         ("1500\n", 1_500_000),
-        ("15001\x7f\n", 150_000),
+        ("15001\x7f\n", 1_500_000),
         ("1500", START),
         ("x?\x1b[5~", START),
-        ("9999\n", LONGEST),
-        ("0\n", SHORTEST),
+        ("1950\n", 1_950_000),
+        ("\x1b[A" * 999, LONGEST),
+        ("\x1b[B" * 999, SHORTEST),
     ],
 )
 def test_keys_turn_it(text, pulse):
-    assert dialled(text).pulse == min(max(pulse, SHORTEST), LONGEST)
+    dial = dialled(text)
+    assert (dial.pulse, dial.refused) == (pulse, "")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["140", "0", "9999", "99999", "13200", "1951", "949", "1e3", "1e350", "-1500", "1500.5"],
+)
+def test_a_typo_is_refused_and_leaves_it_where_it_is(typed):
+    dial = dialled(typed + "\n")
+    assert (dial.pulse, dial.is_accepted, dial.typed) == (START, False, "")
+    assert dial.refused.startswith(f"{typed!r} was not taken: ")
+    assert "from 950 to 1950" in dial.refused
+
+
+def test_a_long_number_is_not_cut_to_a_good_one():
+    for zeros in range(20):
+        dial = dialled("0" * zeros + "13200\n")
+        assert dial.pulse == START
+        assert dial.refused
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,17 @@ def test_strange_json_is_an_error(path, text):
 
 
 @pytest.mark.parametrize(
+    ("key", "value"), [("Calibration", {}), ("Servo", {}), ("mid", 1_446_000), ("theirs", 1)]
+)
+def test_a_key_given_twice_is_refused(path, key, value):
+    broken(path, lambda all: all.update(theirs=2))
+    first = f'"{key}": '
+    path.write_text(path.read_text().replace(first, f'"{key}": {json.dumps(value)}, {first}', 1))
+    with pytest.raises(UserError, match=f"'{key}' is given twice.*deepracer car calibrate"):
+        load_calibration(path.parents[3])
+
+
+@pytest.mark.parametrize(
     ("change", "word"),
     [
         (lambda all: all.pop("Motor"), "Motor is missing"),

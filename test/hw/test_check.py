@@ -1,6 +1,9 @@
 """What `deepracer car check` finds on a fake car, whole and broken."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +21,15 @@ def car(tmp_path, fake_car):
     (tmp_path / "dev/video0").mkdir()
     cv2.imwrite(str(tmp_path / "dev/video0/a.png"), np.zeros((12, 16, 3), np.uint8))
     return tmp_path
+
+
+CHECK = """
+import sys
+from pathlib import Path
+from deepracer_hw.check import check
+for finding in check(Path(sys.argv[1]), "0"):
+    print(finding.part, finding.state.value, finding.found, finding.remedy, sep="|")
+"""
 
 
 def found(root, part):
@@ -83,6 +95,22 @@ def test_a_measured_throttle_is_told_from_a_guess(car, fake_car):
     assert found(car, "throttle").found == "measured, up to 2.5 m/s"
     path.write_text('{"throttle": [[2.5, 7.0]]}')
     assert bad(car) == ["throttle"]
+
+
+def test_a_folder_that_may_not_be_searched_is_told_with_its_remedy(car, fake_car):
+    folder = fake_car.calibration(car).parent
+    folder.chmod(0)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{fake_car.AS_USER}\n{CHECK}", str(car)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    folder.chmod(0o755)
+    for part in ("calibration", "throttle"):
+        path = folder / f"{part}.json"
+        why = f"Cannot read {path}: Permission denied. Who may: docs/car.md, Permissions."
+        assert f"{part}|NO|{why}|\n" in done.stdout, done.stderr
 
 
 def test_a_camera_that_gives_nothing_is_missed_and_others_are_named(car):

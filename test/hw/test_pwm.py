@@ -1,7 +1,9 @@
+import os
+
 import pytest
 
 from deepracer_hw.calibration import STOCK
-from deepracer_hw.outputs import Outputs
+from deepracer_hw.outputs import Outputs, force_rest
 from deepracer_hw.pwm import PERIOD, claimed, find_chip, find_power
 from deepracer_sim.errors import UserError
 
@@ -72,7 +74,8 @@ def test_a_channel_that_never_comes_is_an_error_with_its_path(fake_car, tmp_path
 
 def test_one_process_drives_the_car(fake_car, tmp_path):
     fake_car.make(tmp_path)
-    with claimed(tmp_path), pytest.raises(UserError, match="Another process"), claimed(tmp_path):
+    another = rf"Another process .*: {os.getpid()} \(.*python"
+    with claimed(tmp_path), pytest.raises(UserError, match=another), claimed(tmp_path):
         pytest.fail("it is not refused")
     with claimed(tmp_path):
         pass
@@ -127,3 +130,35 @@ def test_rest_goes_on_where_one_output_refuses(fake_car, tmp_path):
         outputs.rest()
     assert int(fake_car.read(fake_car.chip(tmp_path) / "pwm1/duty_cycle")) == STOCK.servo.mid
     assert not fake_car.is_powered(tmp_path)
+
+
+def test_forced_rest_leaves_out_nothing(fake_car, tmp_path):
+    fake_car.make(tmp_path)
+    Outputs(tmp_path, STOCK).power()
+    channel = fake_car.chip(tmp_path) / "pwm1"
+    fake_car.write(channel / "duty_cycle", 1_500_000)
+    fake_car.write(tmp_path / "sys/class/gpio/gpiochip512/base", "")
+    fake_car.refuse(fake_car.chip(tmp_path) / "pwm0/duty_cycle")
+    with claimed(tmp_path):
+        faults = force_rest(tmp_path, STOCK)
+    assert ["Another process" in faults[0], "''" in faults[1], "pwm0" in faults[2]] == [True] * 3
+    assert len(faults) == 3
+    assert int(fake_car.read(channel / "duty_cycle")) == STOCK.servo.mid
+    assert not fake_car.is_powered(tmp_path)
+
+
+def test_without_a_chip_a_raspberry_s_gpios_are_left_alone(fake_car, tmp_path):
+    fake_car.make(tmp_path, "raspberry")
+    fake_car.take_away(tmp_path)
+    before = sorted((tmp_path / "sys/class/gpio").rglob("*"))
+    (fault,) = force_rest(tmp_path, STOCK)
+    assert "No PWM chip" in fault
+    assert sorted((tmp_path / "sys/class/gpio").rglob("*")) == before
+    assert fake_car.read(tmp_path / "sys/class/gpio/export") == ""
+
+
+def test_forced_rest_lets_go_of_the_car(fake_car, tmp_path):
+    fake_car.make(tmp_path)
+    assert force_rest(tmp_path, STOCK) == []
+    with claimed(tmp_path):
+        pass

@@ -65,6 +65,7 @@ def test_a_measured_table_is_followed(tmp_path, write_table):
         [[0.5, 1.1]],
         [[math.nan, 0.2]],
         [[math.inf, 0.2]],
+        [[10**400, 0.2]],
         [[1.0, 0.2], [0.5, 0.3]],
         [[0.5, 0.2], [0.5, 0.3]],
         [[0.5, 0.3], [1.0, 0.2]],
@@ -73,4 +74,16 @@ def test_a_measured_table_is_followed(tmp_path, write_table):
 def test_a_wrong_table_is_an_error_with_its_path(tmp_path, write_table, table):
     write_table({"throttle": table})
     with pytest.raises(UserError, match=r"throttle\.json: "):
+        load_throttle(tmp_path, 4.0)
+
+
+def test_the_largest_number_is_a_speed(tmp_path, write_table):
+    write_table({"throttle": [[10**308, 0.5]]})
+    assert load_throttle(tmp_path, 4.0).throttle(1.0) == pytest.approx(0.0)
+
+
+def test_a_key_given_twice_is_refused(tmp_path, write_table):
+    write_table({})
+    (tmp_path / FILE).write_text('{"throttle": [[1, 0.5]], "throttle": [[2, 0.5]]}')
+    with pytest.raises(UserError, match=r"throttle\.json: .*'throttle' is given twice.*docs/car"):
         load_throttle(tmp_path, 4.0)

@@ -95,14 +95,16 @@ def test_the_pulses_follow_the_agent_and_the_end_is_rest(car):
 
     def saw_both():
         seen.add(car.pulses)
-        return {LEFT, RIGHT} <= seen
+        return {LEFT, RIGHT} <= seen and sides() >= {1.0, -1.0}
+
+    def sides():
+        return {np.sign(read_drive(message)[0]) for message in drives}
 
     car.peer.spin_until(saw_both)
     motor, steering = (set(values) for values in zip(*seen, strict=True))
     assert motor <= {MOTOR, car.neutral[0]}  # neutral where the machine stalls
     assert steering <= {LEFT[1], RIGHT[1], car.neutral[1]}
-    sides = {np.sign(read_drive(message)[0]) for message in drives}
-    assert sides == {1.0, -1.0}
+    assert sides() == {1.0, -1.0}
     assert car.is_powered
     assert car.launch.stop() == 0
     assert car.pulses == car.neutral

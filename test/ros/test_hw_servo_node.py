@@ -11,7 +11,9 @@ pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray
 from std_srvs.srv import SetBool
+from typer.testing import CliRunner
 
+from deepracer_cli.car import app
 from deepracer_hw.calibration import STOCK
 from deepracer_hw.throttle import stock_throttle
 from deepracer_ros.messages import AckermannDriveStamped, to_drive, to_time
@@ -127,6 +129,18 @@ def test_commands_that_are_refused_stop_the_car(servo, driver):
     driver.age = -0.3
     driver.wait_for_neutral()
     assert driver.wait_for_report("refused", "do the clocks agree?") == 1
+
+
+def test_the_command_that_stops_any_car_names_the_node_that_drives_on(servo, driver, fake_car, car):
+    done = CliRunner().invoke(app, ["stop", "--root", str(car)])
+    assert f"already: {servo.pid} (" in str(done.exception)
+    assert "servo_node)" in str(done.exception)
+    assert not fake_car.is_powered(car)
+    driver.wait_for_pulses(MOVING)
+    assert driver.enable(False).success
+    servo.send(signal.SIGINT)
+    assert servo.wait() == 0
+    assert CliRunner().invoke(app, ["stop", "--root", str(car)]).exit_code == 0
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
