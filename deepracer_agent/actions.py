@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +52,8 @@ _OTHER_SENSORS = (
     "SECTOR_LIDAR",
     "DISCRETIZED_SECTOR_LIDAR",
 )
-_OPTIONAL_KEYS = (
+KEYS = (
+    "action_space",
     "action_space_type",
     "sensor",
     "neural_network",
@@ -110,13 +111,13 @@ def shipped_metadata() -> list[str]:
     return shipped("actions")
 
 
-def load_metadata(name_or_path: str | Path) -> ModelMetadata:
+def load_metadata(name_or_path: str | Path, *, repeats: bool = False) -> ModelMetadata:
     """Read a model_metadata.json: a shipped name such as "default", or a path.
 
-    Raises UserError (file, key, value, what is accepted) for everything that DeepRacer or this
-    project does not support.
+    repeats: an action may be there twice, as in a few imported models. Raises UserError (file,
+    key, value, what is accepted) for everything that DeepRacer or this project does not support.
     """
-    return read(find(name_or_path, "actions"), metadata_from_json)
+    return read(find(name_or_path, "actions"), partial(metadata_from_json, repeats=repeats))
 
 
 def save_metadata(metadata: ModelMetadata, path: Path) -> None:
@@ -166,18 +167,19 @@ def _continuous_commands(space: ContinuousActions, actions: NDArray[Any]) -> Arr
     return scaled
 
 
-def metadata_from_json(data: dict[str, Any]) -> ModelMetadata:
+def metadata_from_json(data: dict[str, Any], *, repeats: bool = False) -> ModelMetadata:
     """Check the decoded content of a model_metadata.json; older versions are completed.
 
     A missing key means what it means to DeepRacer: discrete, clipped_ppo, the shallow network,
-    version 1 without a sensor and 2 with one. Raises UserError.
+    version 1 without a sensor and 2 with one. Raises UserError, also for an action that is there
+    twice, unless it `repeats`.
     """
-    check_object(data, "", ["action_space"], _OPTIONAL_KEYS)
+    check_object(data, "", KEYS[:1], KEYS[1:])
     algorithm = check_choice(
         data.get("training_algorithm", ALGORITHMS[0]), "training_algorithm", ALGORITHMS
     )
     return ModelMetadata(
-        action_space=_action_space(data, algorithm),
+        action_space=_action_space(data, algorithm, repeats),
         sensor=_sensor(data.get("sensor", ["observation"])),
         neural_network=check_choice(
             data.get("neural_network", NETWORKS[0]), "neural_network", NETWORKS
@@ -198,7 +200,9 @@ def metadata_to_json(metadata: ModelMetadata) -> dict[str, Any]:
     }
 
 
-def _action_space(data: dict[str, Any], algorithm: str) -> DiscreteActions | ContinuousActions:
+def _action_space(
+    data: dict[str, Any], algorithm: str, repeats: bool
+) -> DiscreteActions | ContinuousActions:
     kind = check_choice(
         data.get("action_space_type", "discrete"), "action_space_type", ("discrete", "continuous")
     )
@@ -209,10 +213,10 @@ def _action_space(data: dict[str, Any], algorithm: str) -> DiscreteActions | Con
             "training_algorithm is 'sac' with discrete actions; SAC needs the action_space_type "
             "'continuous', or choose 'clipped_ppo'."
         )
-    return _discrete(data["action_space"])
+    return _discrete(data["action_space"], repeats)
 
 
-def _discrete(space: object) -> DiscreteActions:
+def _discrete(space: object, repeats: bool) -> DiscreteActions:
     actions = check_type(
         space,
         "action_space",
@@ -225,7 +229,7 @@ def _discrete(space: object) -> DiscreteActions:
         )
     found = [_discrete_action(action, f"action_space[{i}]") for i, action in enumerate(actions)]
     for i, command in enumerate(found):
-        if command in found[:i]:
+        if command in found[:i] and not repeats:
             raise UserError(
                 f"action_space[{found.index(command)}] and action_space[{i}] are the same action "
                 f"{shown(_degrees(command))}; each action may be given once."

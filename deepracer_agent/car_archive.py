@@ -8,7 +8,7 @@ import gzip
 import io
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -20,9 +20,13 @@ from deepracer_sim.errors import UserError
 
 MAX_ARCHIVE = 300_000_000  # bytes, unpacked; a car's archive has 2 to 30 million
 MAX_MEMBERS = 1_000
+MAX_HEADER = 16_384  # bytes of what stands before a file: its long name, what a Mac adds
 BLOCK = 65_536
 CHECKPOINTS = "deepracer_checkpoints.json"  # of a training's folder; names the best
 _WANTED = re.compile(rf"model(_\d+)?\.pb|{METADATA}|{CHECKPOINTS}")
+_PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+_PAX, _LONG = tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME
+_HEADERS = (_PAX, _LONG, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
 
 Files = dict[PurePosixPath, bytes]
 
@@ -82,8 +86,7 @@ def _read_members(file: io.BufferedReader) -> Files:
     packed = file.peek(2)[:2] == b"\x1f\x8b"
     stream = _Limited(gzip.GzipFile(fileobj=file) if packed else file)
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            files = _wanted(archive)
+        files = _wanted(stream)
         while stream.read(BLOCK):  # at the end stands gzip's checksum
             pass
         return files
@@ -113,26 +116,94 @@ class _Limited(io.BufferedIOBase):
         return data
 
 
-def _wanted(archive: tarfile.TarFile) -> Files:
+def _wanted(stream: _Limited) -> Files:
     files: Files = {}
-    for number, member in enumerate(archive):
+    for number, member in enumerate(_members(stream)):
         name = _checked_name(member)
         if number >= MAX_MEMBERS:
             raise UserError(f"holds more than {MAX_MEMBERS:,} files.")
         if name in files:
             raise UserError(f"holds {shown(str(name))} twice.")
-        if member.isreg() and _WANTED.fullmatch(name.name):
-            files[name] = _content(archive, member)
+        if member.type in _PLAIN and _WANTED.fullmatch(name.name):
+            files[name] = _content(
+                stream, member, MAX_GRAPH if name.suffix == ".pb" else MAX_METADATA
+            )
+        elif member.type in _PLAIN:
+            _skip(stream, member)
     return files
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    most = MAX_GRAPH if member.name.endswith(".pb") else MAX_METADATA
+def _members(stream: _Limited) -> Iterator[tarfile.TarInfo]:
+    """The files and folders; who asks for the next one has read the content of a file.
+
+    TarFile itself takes hours, or all memory, for some headers that a few hundred bytes unpack to.
+    """
+    name = b""
+    for _ in range(4 * MAX_MEMBERS):  # headers; a file may have several
+        block = _exactly(stream, tarfile.BLOCKSIZE)
+        if not any(block):  # the end
+            return
+        member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        if member.type in _HEADERS:
+            if member.size > MAX_HEADER:
+                raise UserError(
+                    f"holds a header of {member.size:,} bytes; accepted are {MAX_HEADER:,}. "
+                    "Do not trust it."
+                )
+            name = _long_name(member.type, _content(stream, member, MAX_HEADER)) or name
+            continue
+        if name:
+            member.name, name = name.decode("utf-8", "surrogateescape"), b""
+        yield member
+    raise UserError(f"holds more than {MAX_MEMBERS:,} files.")
+
+
+def _long_name(kind: bytes, header: bytes) -> bytes:
+    """The name that a header gives to the file behind it, or nothing."""
+    if kind == _PAX:
+        return _pax_name(header)
+    return header.partition(b"\0")[0] if kind == _LONG else b""
+
+
+def _pax_name(header: bytes) -> bytes:
+    """The name among records "18 path=a/model.pb\\n", of which the number says the length."""
+    name, begin = b"", 0
+    while begin < len(header) and header[begin]:
+        digits = header[begin : begin + 6].partition(b" ")[0]
+        end = begin + int(digits)
+        key, _, value = header[begin + len(digits) + 1 : end - 1].partition(b"=")
+        if not begin < end <= len(header) or not key:
+            raise tarfile.ReadError("bad PAX header")
+        if key.startswith(b"GNU.sparse."):
+            raise UserError("holds a sparse file, which is no plain file. Do not trust it.")
+        name, begin = value if key == b"path" else name, end
+    return name
+
+
+def _content(stream: _Limited, member: tarfile.TarInfo, most: int) -> bytes:
     if member.size > most:
         raise UserError(f"{shown(member.name)} has {member.size:,} bytes; accepted are {most:,}.")
-    content = archive.extractfile(member)
-    assert content is not None  # it is a plain file
-    return content.read()
+    return _exactly(stream, _padded(member))[: member.size]
+
+
+def _skip(stream: _Limited, member: tarfile.TarInfo) -> None:
+    left = _padded(member)
+    while left:
+        left -= len(_exactly(stream, min(left, BLOCK)))
+
+
+def _padded(member: tarfile.TarInfo) -> int:
+    """The bytes that a content takes, in whole blocks."""
+    if member.size < 0:
+        raise tarfile.ReadError("negative size")
+    return -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _exactly(stream: _Limited, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise tarfile.ReadError("unexpected end of data")
+    return data
 
 
 def _checked_name(member: tarfile.TarInfo) -> PurePosixPath:
@@ -140,7 +211,7 @@ def _checked_name(member: tarfile.TarInfo) -> PurePosixPath:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise UserError(f"holds {shown(member.name)}, outside of its own folder. Do not trust it.")
-    if not (member.isdir() or (member.isreg() and not member.issparse())):
+    if member.type not in (*_PLAIN, tarfile.DIRTYPE):
         raise UserError(f"holds {shown(member.name)}, which is no plain file. Do not trust it.")
     return name
 
@@ -182,6 +253,9 @@ def _best(files: Files) -> str:
     listed = _shallowest(name for name in files if name.name == CHECKPOINTS)
     if listed is None:
         return ""
-    best = json_object(decode(files[listed])).get("best_checkpoint")
+    try:
+        best = json_object(decode(files[listed])).get("best_checkpoint")
+    except UserError as error:
+        raise UserError(f"{CHECKPOINTS}: {error}") from error
     name = best.get("name") if isinstance(best, dict) else None
     return str(name).partition("_")[0]

@@ -7,6 +7,7 @@ with a UserError that names the file, the key, what was found and what is accept
 import difflib
 import json
 import reprlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -185,7 +186,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object; a key given twice is a mistake, of which JSON keeps the last."""
     data = dict(pairs)
     if len(data) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise UserError(f"the key {shown(twice)} is given twice in one object.")
     return data

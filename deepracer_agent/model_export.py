@@ -1,6 +1,5 @@
 """Models of ours go out into other worlds."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +50,11 @@ def _write_onnx(policy: Policy, path: Path) -> None:
 
 def _write_openvino(policy: Policy, path: Path) -> None:
     """Write what the car's own converter makes of the archive, in whole precision."""
-    from deepracer_agent.openvino_engine import openvino_model
+    from deepracer_agent.openvino_engine import openvino_files, openvino_model
 
-    network = openvino_model(_car_graph(policy))
-    import openvino
-
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "model.xml"
-        openvino.save_model(network, made, compress_to_fp16=False)
-        write_atomic(path.with_suffix(".bin"), made.with_suffix(".bin").read_bytes())
-        write_atomic(path, made.read_bytes())
+    network, weights = openvino_files(openvino_model(_car_graph(policy)))
+    write_atomic(path.with_suffix(".bin"), weights)
+    write_atomic(path, network)
 
 
 def _car_graph(policy: Policy) -> Any:

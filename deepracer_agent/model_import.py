@@ -6,11 +6,14 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from deepracer_agent.actions import ModelMetadata, metadata_from_json, save_metadata
+from deepracer_agent.actions import KEYS, ModelMetadata, metadata_from_json, save_metadata
 from deepracer_agent.car_archive import read_car_model
-from deepracer_agent.config_file import decode, json_object
+from deepracer_agent.config_file import decode, json_object, shown
 from deepracer_agent.model import CHECKPOINT, GRAPH, METADATA, MODELS, new_model
 from deepracer_agent.policy import Policy
 from deepracer_agent.settings import Settings, save_settings
@@ -30,11 +33,16 @@ _REFUSED = 3  # exit code
 _LIMITS = {resource.RLIMIT_CPU: 60, resource.RLIMIT_AS: 8_000_000_000, resource.RLIMIT_CORE: 0}
 
 
-def import_model(path: Path, name: str | None = None, models: Path = MODELS) -> Path:
+def import_model(
+    path: Path,
+    name: str | None = None,
+    models: Path = MODELS,
+    tell: Callable[[str], None] = lambda note: None,
+) -> Path:
     """Make a model folder of a car's archive, or of a model.pb; return it.
 
-    The folder appears whole, after its network has answered a frame. Raises UserError; nothing is
-    left behind then.
+    tell: is called with what is odd about it and does no harm. The folder appears whole, after its
+    network has answered a frame. Raises UserError; nothing is left behind then.
     """
     name = name or _name(path) or None
     if name and (models / name).exists():
@@ -46,7 +54,7 @@ def import_model(path: Path, name: str | None = None, models: Path = MODELS) -> 
     model = read_car_model(path)
     where = str(path) if path.suffix == ".pb" else f"{path}, {GRAPH}"
     try:
-        metadata = metadata_from_json(json_object(decode(model.metadata)))
+        metadata = _metadata(json_object(decode(model.metadata)), tell)
     except UserError as error:
         raise UserError(f"{path}, {METADATA}: {error}") from error
     try:
@@ -64,8 +72,31 @@ def _name(path: Path) -> str:
     return re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]+", "-", stem).strip("-")[:100]
 
 
+def _metadata(data: dict[str, Any], tell: Callable[[str], None]) -> ModelMetadata:
+    """Check metadata as other programs and people wrote them: what is clear is good enough."""
+    if unknown := sorted(data.keys() - KEYS):
+        tell(f"{METADATA}: unknown keys are ignored: {shown(unknown)}.")
+    known = {key: _numbers(data[key]) for key in KEYS if key in data}
+    if isinstance(known.get("sensor"), str):
+        known["sensor"] = [known["sensor"]]
+    return metadata_from_json(known, repeats=True)
+
+
+def _numbers(value: Any, depth: int = 3) -> Any:
+    """The same with numbers for texts that are numbers, as deep as an action space goes."""
+    if isinstance(value, list) and depth:
+        return [_numbers(item, depth - 1) for item in value]
+    if isinstance(value, dict) and depth:
+        return {key: _numbers(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, str) and len(value) <= 32:
+        with suppress(ValueError):
+            return float(value)
+    return value
+
+
 def _make(folder: Path, graph: bytes, metadata: ModelMetadata, where: str) -> None:
     """Write the folder beside its place, try it, and move it there."""
+    first = not folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".import-") as place:
@@ -77,6 +108,10 @@ def _make(folder: Path, graph: bytes, metadata: ModelMetadata, where: str) -> No
             os.rename(new, folder)
     except OSError as error:
         raise UserError(f"Cannot make the model folder {folder}: {error.strerror}.") from error
+    finally:
+        if first:
+            with suppress(OSError):  # it is there to stay once it holds a model
+                folder.parent.rmdir()
 
 
 def _try(folder: Path, where: str) -> None:

@@ -61,13 +61,45 @@ def openvino_model(graph: Any) -> Any:
 
     Raises UserError where OpenVINO is missing or cannot read it.
     """
-    with _telling(), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.pb"  # OpenVINO reads TensorFlow's graphs from files alone
-        path.write_bytes(graph.SerializeToString())
-        network = _core().read_model(path)
-        network.reshape([1, FRAME_HEIGHT, FRAME_WIDTH, 1])
+    with _telling():
+        network = _read(_core(), graph.SerializeToString())
     _check_sizes(network)
     return network
+
+
+def _read(core: Any, graph: bytes) -> Any:
+    """Read a graph by way of a file: OpenVINO takes TensorFlow's from files alone."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.pb"
+            path.write_bytes(graph)
+            network = core.read_model(path)
+            network.reshape([1, FRAME_HEIGHT, FRAME_WIDTH, 1])
+            return network
+    except OSError as error:
+        raise _no_room(str(error.strerror)) from error
+
+
+def openvino_files(network: Any) -> tuple[bytes, bytes]:
+    """The content of a Model's .xml and .bin, in whole precision. Raises UserError."""
+    import openvino
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.xml"
+            openvino.save_model(network, path, compress_to_fp16=False)
+            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+    except OSError as error:
+        raise _no_room(str(error.strerror)) from error
+    except RuntimeError as error:  # all that OpenVINO tells of a disk that refuses
+        raise _no_room(str(error)) from error
+
+
+def _no_room(reason: str) -> UserError:
+    return UserError(
+        f"OpenVINO's temporary file cannot be written ({reason}): make room on the disk that holds "
+        "it, or name a folder on another one, TMPDIR=FOLDER."
+    )
 
 
 def _core() -> Any:

@@ -32,7 +32,7 @@ class Policy:
         belong together.
         """
         self.folder = folder
-        self.metadata = load_metadata(folder / METADATA)
+        self.metadata = load_metadata(folder / METADATA, repeats=(folder / GRAPH).is_file())
         self._engine = _engine(folder, self.metadata)
         check_answer(self._engine, self.metadata, str(folder))
 

@@ -1,21 +1,23 @@
-"""Where a training takes place: tracks, cars, camera, seed. Kept with the checkpoint."""
+"""Where a training takes place: tracks, cars, camera, seed. Kept with the checkpoint.
+
+An import writes them on the car too, where no simulator is installed: only who needs that loads it.
+"""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepracer_agent.config_file import check_object, check_type, check_whole, read
-from deepracer_sim.camera import load_camera
-from deepracer_sim.car import load_car
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import write_atomic
-from deepracer_sim.fleet import Fleet
-from deepracer_sim.randomize import MILD, OFF, check_preset
-from deepracer_sim.track_files import resolve_tracks
-from deepracer_sim.world import World
-from deepracer_sim.worlds import EMBEDDED, make_world
+
+if TYPE_CHECKING:
+    from deepracer_sim.fleet import Fleet
+    from deepracer_sim.world import World
 
 FILE = "settings.json"
 MOST_CARS = 1024
@@ -41,9 +43,9 @@ class Settings:
     """Drive the tracks against their own direction."""
     alternate: bool = False
     """Change the direction with every episode."""
-    randomize: str = MILD
+    randomize: str = "mild"
     """How much cars and cameras differ while they learn: a preset of deepracer_sim/randomize.py."""
-    world: str = EMBEDDED
+    world: str = "embedded"
     """What simulates: embedded or gazebo."""
 
 
@@ -61,8 +63,10 @@ def load_settings(folder: Path) -> Settings:
 
 
 def _settings(data: dict[str, Any]) -> Settings:
+    from deepracer_sim.randomize import check_preset
+
     # models from before there was a choice
-    data = {"world": EMBEDDED, "randomize": OFF} | data
+    data = {"world": "embedded", "randomize": "off"} | data
     check_object(data, "", Settings.__annotations__)
     tracks = check_type(data["tracks"], "tracks", list, "a list of names")
     if not tracks:
@@ -81,12 +85,17 @@ def _settings(data: dict[str, Any]) -> Settings:
 
 
 def build_fleet(
-    settings: Settings, n: int, *, round_robin: bool = True, randomize: str = OFF
+    settings: Settings, n: int, *, round_robin: bool = True, randomize: str = "off"
 ) -> Fleet:
     """Put n cars on the tracks, as evenly as they go. Raises UserError for too few cars.
 
     randomize: for learning, settings.randomize; who judges a driver leaves it off.
     """
+    from deepracer_sim.camera import load_camera
+    from deepracer_sim.car import load_car
+    from deepracer_sim.track_files import resolve_tracks
+    from deepracer_sim.worlds import make_world
+
     tracks = resolve_tracks(settings.tracks, settings.seed)
     if n < len(tracks):
         raise UserError(
@@ -111,6 +120,8 @@ def build_fleet(
 
 def gather_fleet(settings: Settings, worlds: Sequence[World], *, round_robin: bool = True) -> Fleet:
     """Make one fleet of the cars of several worlds, driven as the settings say."""
+    from deepracer_sim.fleet import Fleet
+
     return Fleet(
         worlds,
         time_limit=max(60.0, max(world.track.length for world in worlds) / _SLOWEST),

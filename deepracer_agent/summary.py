@@ -46,11 +46,12 @@ class Summary(NamedTuple):
 
 def summarise(folder: Path) -> Summary:
     """Read a model folder. Raises UserError where something is missing or damaged."""
+    imported = (folder / GRAPH).is_file()
     return Summary(
         folder,
-        load_metadata(folder / METADATA),
+        load_metadata(folder / METADATA, repeats=imported),
         load_settings(folder / CHECKPOINT),
-        Counters() if (folder / GRAPH).is_file() else read_counters(folder / CHECKPOINT),
+        Counters() if imported else read_counters(folder / CHECKPOINT),
     )
 
 

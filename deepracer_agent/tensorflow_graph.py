@@ -17,12 +17,14 @@ from deepracer_agent.config_file import shown
 from deepracer_agent.frame import FRAME_HEIGHT, FRAME_WIDTH
 from deepracer_agent.tensorflow_messages import PRODUCER, GraphDef
 from deepracer_agent.tensorflow_tensor import FLOAT, read_tensor, write_tensor
+from deepracer_agent.tensorflow_wire import count_fields
 from deepracer_sim.errors import UserError
 
 MAX_BYTES = 100_000_000  # DeepRacer's largest network takes 25 MB
 MAX_NUMBERS = MAX_BYTES // 4  # in all constants together
 MAX_NODES = 5_000
 MAX_INPUTS = 16  # of one node
+MAX_FIELDS = 500_000  # of all nodes together; what is counted, tensorflow_wire.py says
 MAX_PADDING = 100  # pixels
 
 # What networks are made of. None of these reads a file or runs other code.
@@ -85,8 +87,12 @@ def _parse(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise UserError(f"has {len(data):,} bytes; accepted are up to {MAX_BYTES:,}.")
     try:
+        if count_fields(data, MAX_FIELDS) > MAX_FIELDS:
+            raise UserError(
+                f"has more than {MAX_FIELDS:,} fields; DeepRacer's have a few thousand."
+            )
         graph = GraphDef.FromString(data)
-    except DecodeError as error:
+    except (DecodeError, ValueError) as error:
         raise UserError("is no frozen graph of TensorFlow, or is damaged.") from error
     if not 0 < len(graph.node) <= MAX_NODES:
         raise UserError(f"has {len(graph.node):,} nodes; accepted are 1 to {MAX_NODES:,}.")
@@ -149,7 +155,7 @@ def _check_input(node: Any, names: TensorNames) -> None:
     found = [dim.size for dim in node.attr["shape"].shape.dim]
     if node.attr["dtype"].type != FLOAT or found[1:] != [FRAME_HEIGHT, FRAME_WIDTH, 1]:
         raise UserError(
-            f"takes frames of the shape {found}; accepted are float, "
+            f"takes frames of the shape {shown(found)}; accepted are float, "
             f"[-1, {FRAME_HEIGHT}, {FRAME_WIDTH}, 1]."
         )
 

@@ -50,6 +50,11 @@ _MESSAGES: dict[str, dict[int, str]] = {
     },
 }
 _ATTR_ENTRY = {1: "key STRING", 2: "value AttrValue"}  # of the map NodeDef.attr
+KINDS = {
+    message: {number: text.removesuffix("*").split()[1] for number, text in fields.items()}
+    for message, fields in {**_MESSAGES, "NodeDef.AttrEntry": _ATTR_ENTRY}.items()
+}
+"""What each field of each message is: one of the messages, or a type in capitals."""
 _ONE_OF = "AttrValue"  # has one of its fields at a time
 
 PRODUCER = 134  # the version of graphs that TensorFlow 1.15 writes, the last that rl-coach used

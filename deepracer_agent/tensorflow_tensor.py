@@ -19,6 +19,7 @@ _FIELDS: dict[np.dtype[Any], tuple[int, str]] = {
 }
 _TYPES = {number: (dtype, field) for dtype, (number, field) in _FIELDS.items()}
 FLOAT, INT32 = 1, 3  # as attributes of operators
+_MAX_SIZES = 8  # of a shape
 
 
 def write_tensor(tensor: Any, array: NDArray[Any]) -> None:
@@ -41,10 +42,11 @@ def read_tensor(tensor: Any, most: int) -> NDArray[Any]:
     Where values are fewer than the shape says, the last stands for all that follow. Raises
     UserError, to be completed with the tensor's name, for what is no such array.
     """
-    shape = [dim.size for dim in tensor.tensor_shape.dim]
+    shape = [dim.size for dim in tensor.tensor_shape.dim[: _MAX_SIZES + 1]]
     if tensor.dtype not in _TYPES:
         raise UserError("is of a type that no network needs")
-    if min(shape, default=0) < 0 or tensor.tensor_shape.unknown_rank or math.prod(shape) > most:
+    known = len(shape) <= _MAX_SIZES and not tensor.tensor_shape.unknown_rank
+    if min(shape, default=0) < 0 or not known or math.prod(shape) > most:
         raise UserError(f"has the shape {shown(shape)}; all together may hold {most:,} numbers")
     dtype, field = _TYPES[tensor.dtype]
     content = tensor.tensor_content

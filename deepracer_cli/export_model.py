@@ -20,7 +20,11 @@ def export(
     ] = "aws-car",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The file to write.", show_default="MODEL.tar.gz"),
+        typer.Option(
+            metavar="FILE",
+            help="The file to write; missing folders are made.",
+            show_default="MODEL.tar.gz",
+        ),
     ] = None,
 ) -> None:
     """Write a trained model as one file that others read."""

@@ -18,5 +18,5 @@ def import_(
     """Make a model of a DeepRacer archive, to evaluate it, race it and drive the car with it."""
     from deepracer_agent.model_import import import_model
 
-    folder = import_model(archive, name)
+    folder = import_model(archive, name, tell=lambda note: print(f"Note: {note}"))
     print(f"Imported {folder}. Drive it: deepracer evaluate {folder.name}")

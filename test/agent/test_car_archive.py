@@ -18,10 +18,10 @@ MODEL = CarModel(b"graph", b"{}")
 GOOD = write_archive(MODEL, 0)
 
 
-def tar(*members, mode="w:gz"):
+def tar(*members, mode="w:gz", **options):
     """An archive of (name, content) and of TarInfos."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode=mode) as archive:
+    with tarfile.open(fileobj=content, mode=mode, **options) as archive:
         for member in members:
             if isinstance(member, tarfile.TarInfo):
                 archive.addfile(member)
@@ -36,6 +36,20 @@ def entry(name, kind, target=""):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
+
+
+def behind(kind, header, *members):
+    """An archive that begins with a header of a special kind, before its first member."""
+    info = entry("././@Header", kind)
+    info.size = len(header)
+    block = info.tobuf(tarfile.GNU_FORMAT) + header + bytes(-len(header) % 512)
+    return gzip.compress(block + tar(*members, mode="w"))
+
+
+def records(**pairs):
+    """The content of a PAX header."""
+    lines = [f" {key}={value}\n".encode() for key, value in pairs.items()]
+    return b"".join(str(len(line) + 2).encode() + line for line in lines)  # 10 to 99 bytes
 
 
 @pytest.fixture
@@ -58,6 +72,7 @@ def best(name):
 
 
 META = ("model_metadata.json", b"{}")
+FAR = "f\u00f6lder/" * 20  # more than fits into an ordinary header
 LAYOUTS = {
     "car": tar(META, ("agent/model.pb", b"graph")),
     "here and now": tar(("./agent/model.pb", b"graph"), ("./model_metadata.json", b"{}")),
@@ -77,6 +92,15 @@ LAYOUTS = {
     "the final among others": tar(META, ("model_3.pb", b"three"), ("agent/model.pb", b"graph")),
     "from a Mac": tar(META, ("._model_metadata.json", b"Mac OS X"), ("agent/model.pb", b"graph"),
                       ("agent/._model.pb", b"Mac OS X")),
+    "far down, GNU": tar((f"{FAR}model.pb", b"graph"), (f"{FAR}model_metadata.json", b"{}"),
+                         format=tarfile.GNU_FORMAT),
+    "far down, PAX": tar((f"{FAR}model.pb", b"graph"), (f"{FAR}model_metadata.json", b"{}")),
+    "with folders": tar(entry("agent", tarfile.DIRTYPE), META, ("agent/model.pb", b"graph")),
+    "with a remark": tar(META, ("model.pb", b"graph"), pax_headers={"comment": "by git"}),
+    "with a long link": behind(tarfile.GNUTYPE_LONGLINK, b"nowhere", META, ("model.pb", b"graph")),
+    "with other records": behind(tarfile.XHDTYPE, records(**{"SCHILY.xattr.user": "a=\0\n"}),
+                                 META, ("model.pb", b"graph")),
+    "with large files": tar(META, ("big", bytes(200_000)), ("model.pb", b"graph")),
 }  # fmt: skip
 
 
@@ -117,8 +141,31 @@ HOSTILE = {
     "holds no model_metadata.json": [tar(("agent/model.pb", b"graph"))],
     "does not say which is the best": [tar(META, ("model_1.pb", b"a"), ("model_2.pb", b"b"))],
     "more than 1,000 files": [tar(*[(f"{n}.txt", b"") for n in range(1_001)])],
+    "holds a header of 20,000 bytes": [
+        behind(kind, b"0" * 20_000, META, ("model.pb", b"graph"))
+        for kind in (
+            tarfile.XHDTYPE,  # tarfile's own time for these digits goes by their square
+            tarfile.XGLTYPE,
+            tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK,
+        )
+    ],
+    "holds a sparse file": [
+        behind(tarfile.XHDTYPE, records(**{"GNU.sparse.major": 1, "GNU.sparse.minor": 0}),
+               ("model.pb", b"9" * 10_000), META),
+    ],
+    "more than 1,000 files.": [
+        gzip.compress(entry("x", tarfile.XGLTYPE).tobuf() * 4_000 + tar(META, mode="w"))
+    ],
+    "is damaged": [
+        tar(META, ("model.pb", b"graph"), mode="w")[:2_048],
+        *(
+            behind(tarfile.XHDTYPE, header, META, ("model.pb", b"graph"))
+            for header in (b"0 path=a\n", b"-9 path=a\n", b"9", b"x path=a\n", b"9" * 600)
+        ),
+    ],
     "unpack model.pb": [b"", b"PK", b"\x1f\x8b", gzip.compress(b"no tar")],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("words", HOSTILE)
@@ -144,14 +191,10 @@ def test_a_bomb_is_refused(read, monkeypatch, name):
         read(tar(META, (name, bytes(2_000_000))))
 
 
-@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-def test_a_bomb_in_a_header_is_refused(read, monkeypatch, kind):
-    monkeypatch.setattr(car_archive, "MAX_ARCHIVE", 1_000_000)
-    header = entry("././@LongLink", kind)
-    header.size = 50_000_000
-    content = gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(50_000_000))
-    with pytest.raises(UserError, match="holds more than 1,000,000 bytes"):
-        read(content)
+def test_damaged_checkpoints_are_told(read):
+    members = META, ("model_1.pb", b"a"), ("model_2.pb", b"b")
+    with pytest.raises(UserError, match=r"a\.tar\.gz: deepracer_checkpoints\.json: line 1"):
+        read(tar(*members, ("deepracer_checkpoints.json", b"{!")))
 
 
 def test_a_folder_and_a_missing_file_are_told(tmp_path):

@@ -1,7 +1,10 @@
 """Configuration files in JSON: found, read, refused."""
 
 import os
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +23,25 @@ def read_bytes(tmp_path, content):
 
 def test_an_object_is_read(tmp_path):
     assert read_bytes(tmp_path, b'{"a": [1, 2.5, "\xc3\xa9"]}') == {"a": [1, 2.5, "é"]}
+
+
+def test_a_key_that_is_there_twice_among_many_is_found_soon(tmp_path):
+    keys = "".join(f'"{n:x}": 0,' for n in range(100_000))
+    (tmp_path / "some.json").write_text(f'{{{keys} "twice": 0, "twice": 0}}')
+    code = """
+from pathlib import Path
+from deepracer_agent.config_file import read
+read(Path("some.json"), lambda data: data, 2_000_000)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,  # s; minutes are needed to compare each with each
+    )
+    assert "'twice' is given twice" in ran.stderr
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path):

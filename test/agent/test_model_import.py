@@ -20,7 +20,7 @@ from deepracer_agent.model_export import export_model
 from deepracer_agent.model_import import import_model
 from deepracer_agent.policy import Policy
 from deepracer_agent.recipe import Files, old_recipe
-from deepracer_agent.settings import build_fleet, load_settings
+from deepracer_agent.settings import Settings, build_fleet, load_settings
 from deepracer_agent.summary import summarise
 from deepracer_agent.tensorflow_messages import GraphDef
 from deepracer_sim.errors import UserError
@@ -113,6 +113,26 @@ def test_an_imported_model_cannot_be_trained_further(once):
         old_recipe(once, Files(), {})
 
 
+def test_the_car_imports_without_what_learns(stock, models):
+    code = """
+import sys
+for name in ("numba", "torch", "onnx", "rosbags", "gymnasium", "matplotlib", "stable_baselines3"):
+    sys.modules[name] = None
+from pathlib import Path
+from deepracer_agent.model_import import import_model
+print(import_model(Path(sys.argv[1]), "m", Path(sys.argv[2])).name)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code, str(stock()), str(models)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "m\n"
+    assert load_settings(models / "m" / "checkpoint") == Settings()
+
+
 def test_an_imported_model_needs_no_torch(once):
     code = """
 import sys
@@ -136,6 +156,52 @@ def discrete(n):
     """An action space of n actions, as the service wrote it."""
     actions = [{"steering_angle": float(10 * i - 20), "speed": 1.0, "index": i} for i in range(n)]
     return {"action_space": actions, "action_space_type": "discrete"}
+
+
+ODD = [
+    (
+        {"name": "Speedy", "\x1b[31m": 1},
+        [r"model_metadata.json: unknown keys are ignored: ['\x1b[31m', 'name']."],
+    ),
+    ({"sensor": "FRONT_FACING_CAMERA"}, []),
+    (
+        {
+            "action_space": {
+                "speed": {"low": "1", "high": "3.0"},
+                "steering_angle": {"low": "-30", "high": "30"},
+            }
+        },
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("odd", "told"), ODD)
+def test_odd_metadata_that_does_no_harm_comes_in(stock, once, models, odd, told):
+    notes = []
+    folder = import_model(stock(**odd), None, models, notes.append)
+    assert notes == told
+    assert load_metadata(folder / "model_metadata.json") == Policy(once).metadata
+
+
+def test_actions_that_are_there_twice_come_in(stock, models):
+    actions = discrete(5)["action_space"]
+    actions[4] = {**actions[1], "speed": "1.0", "index": "4"}
+    path = stock("discrete", action_space=actions, action_space_type="discrete")
+    folder = import_model(path, None, models)
+    table = Policy(folder).metadata.action_space.table
+    assert table[:, 1].tolist() == [1.0] * 5
+    assert table[4].tolist() == table[1].tolist() != table[3].tolist()
+    assert "5 to 1 m/s" in summarise(folder).row()
+    with pytest.raises(UserError, match="are the same action"):  # for a new model
+        load_metadata(folder / "model_metadata.json")
+
+
+@pytest.mark.parametrize("speed", ["fast", "nan", "1e999", "8", "1" * 33, None, [["1"]]])
+def test_texts_that_are_no_speeds_are_refused(stock, models, speed):
+    space = {"speed": {"low": 1, "high": speed}, "steering_angle": {"low": -30, "high": 30}}
+    with pytest.raises(UserError, match=r"action_space\.speed\.high is .*to 4 m/s"):
+        import_model(stock(action_space=space), None, models)
 
 
 def spoil(graph):
@@ -166,14 +232,14 @@ def test_what_cannot_drive_is_refused_and_leaves_nothing(stock, models, fault, w
         import_model(path, None, models)
     assert str(path) in str(error.value)
     assert ".import-" not in str(error.value)
-    assert list(models.rglob("*")) == []
+    assert not models.exists()
 
 
 def test_a_network_that_kills_its_process_is_refused(stock, models, monkeypatch):
     monkeypatch.setattr(model_import, "_TRIAL", "import os; os.kill(os.getpid(), 8)")
     with pytest.raises(UserError, match=r"breaks down at it \(exit code -8\)"):
         import_model(stock(), None, models)
-    assert list(models.rglob("*")) == []
+    assert not models.exists()
 
 
 def test_a_model_that_is_there_is_not_touched(stock, imported):

@@ -3,7 +3,8 @@
 frozen_graphs.npz was made by make_frozen_graphs.py, with TensorFlow.
 """
 
-from contextlib import suppress
+import resource
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepracer_agent import tensorflow_graph
 from deepracer_agent.actions import Command, DiscreteActions, load_metadata
-from deepracer_agent.openvino_engine import engine_of
+from deepracer_agent.openvino_engine import engine_of, openvino_files, openvino_model
 from deepracer_agent.tensorflow_graph import MAX_NUMBERS, read_graph, tensor_names
 from deepracer_agent.tensorflow_messages import GraphDef
 from deepracer_agent.tensorflow_writer import GraphWriter
@@ -115,6 +117,7 @@ FAULTS = {
     "has 20 inputs": lambda g: named(g, "Relu").input.extend([g.node[0].name] * 19),
     "is empty": empty,
     r"has the shape \[-3\]": lambda g: set_shape(g, -3),
+    r"has the shape \[1, 1, 1, 1, 1, 1, \.\.\.\]": lambda g: set_shape(g, *[1] * 9),
     r"has the shape \[99999999\]": lambda g: set_shape(g, 99_999_999),
     "of a type that no network needs": lambda g: setattr(tensor(g), "dtype", 7),
     "does not hold": lambda g: setattr(tensor(g), "tensor_content", b"123"),
@@ -204,6 +207,65 @@ def test_all_constants_together_are_limited():
             constant.tensor_shape.dim[0].size = MAX_NUMBERS // 2
     with pytest.raises(UserError, match="all together may hold"):
         read_graph(message.SerializeToString(), PPO)
+
+
+def sized(field, content):
+    """A field of a protobuf message, of any content."""
+    size, count = b"", len(content)
+    while count > 0x7F:
+        size, count = size + bytes([count & 0x7F | 0x80]), count >> 7
+    return bytes([field << 3 | 2]) + size + bytes([count]) + content
+
+
+def attribute(value):
+    """A graph of one node with one attribute."""
+    return sized(1, sized(5, sized(1, b"value") + sized(2, value)))
+
+
+MANY = 600_000
+SWOLLEN = {
+    "nodes": sized(1, b"") * MANY,
+    "inputs": sized(1, sized(3, b"") * MANY),
+    "attributes": sized(1, sized(5, b"") * MANY),
+    "sizes": attribute(sized(7, sized(2, b"") * MANY)),
+    "shapes": attribute(sized(1, sized(7, b"") * MANY)),
+    "packed numbers": attribute(sized(8, sized(10, bytes(MANY)))),
+    "unknown fields": sized(15, b"") * MANY,
+}
+
+
+@pytest.mark.parametrize("of", SWOLLEN)
+def test_a_graph_that_grows_when_it_is_parsed_is_refused_before(monkeypatch, of):
+    monkeypatch.setattr(tensorflow_graph, "GraphDef", None)
+    with pytest.raises(UserError, match="more than 500,000 fields"):
+        read_graph(SWOLLEN[of], PPO)
+
+
+@pytest.mark.parametrize("size", [b"\x80\x80\x80\x80\x80\x01", b"\x05", b"\xff" * 11])
+def test_a_field_that_ends_elsewhere_is_refused_before_it_is_parsed(monkeypatch, size):
+    monkeypatch.setattr(tensorflow_graph, "GraphDef", None)
+    with pytest.raises(UserError, match="is damaged"):
+        read_graph(b"\x0a" + size + b"\x0a\x00", PPO)
+
+
+@contextmanager
+def full_disk():
+    """No file can grow beyond 1 kB in here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told():
+    graph = read_graph(frozen("continuous"), PPO)
+    with full_disk(), pytest.raises(UserError, match="cannot be written .*: make room"):
+        openvino_model(graph)
+    network = openvino_model(graph)
+    with full_disk(), pytest.raises(UserError, match="cannot be written .*: make room"):
+        openvino_files(network)
 
 
 @given(st.binary(max_size=300))

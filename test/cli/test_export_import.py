@@ -1,9 +1,13 @@
 """`deepracer export` and `deepracer import`, as people type them."""
 
+import json
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from deepracer_agent.car_archive import CarModel, read_car_model, write_archive
 from deepracer_cli.export_model import export
 from deepracer_cli.import_model import import_
 from deepracer_sim.errors import UserError
@@ -25,6 +29,16 @@ def test_a_model_goes_out_and_comes_in(learned):
     assert back.exit_code == 0
     assert back.output == "Imported models/back. Drive it: deepracer evaluate back\n"
     assert (learned.parent / "back" / "model.pb").is_file()
+
+
+def test_odd_metadata_is_told(learned, tmp_path):
+    assert deepracer("export", "--out", "odd.tar.gz").exit_code == 0
+    model = read_car_model(Path("odd.tar.gz"))
+    odd = json.dumps({**json.loads(model.metadata), "name": "odd"}).encode()
+    Path("odd.tar.gz").write_bytes(write_archive(CarModel(model.graph, odd), 0))
+    told, done = deepracer("import", "odd.tar.gz").output.splitlines()
+    assert told == "Note: model_metadata.json: unknown keys are ignored: ['name']."
+    assert done.startswith("Imported models/odd.")
 
 
 def test_formats_and_files_can_be_chosen(learned):
