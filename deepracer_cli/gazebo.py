@@ -1,7 +1,9 @@
 """`deepracer gazebo`: the real Gazebo 11, where it comes from, and world files for Gazebo."""
 
+import shutil
 from enum import Enum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -51,5 +53,20 @@ def world(
     is_gz, profile = flavor is Flavors.GZ, load_car(car)
     kind = gz_flavor(profile) if is_gz else CLASSIC
     path = write_world(load_track(track), profile, load_camera(camera), out, kind)
-    look = f"gz sim {path}" if is_gz else f"GAZEBO_MODEL_PATH={out.resolve()} gazebo {path}"
-    print(f"Wrote {path}. Look at it with: {look}")
+    print(f"Wrote {path}. {_look_gz(path) if is_gz else _look(path, track)}")
+
+
+def _look_gz(path: Path) -> str:
+    where = "Look at it" if shutil.which("gz") else "Where gz sim is installed, look at it"
+    return f"{where} with: gz sim {quote(str(path))}"
+
+
+def _look(path: Path, track: str) -> str:
+    if shutil.which("gazebo"):
+        models, file = quote(str(path.parent.resolve())), quote(str(path))
+        return f"Look at it with: GAZEBO_MODEL_PATH={models} gazebo {file}"
+    return (
+        "No gazebo is on the PATH to look at it with; the same track in the Gazebo that make "
+        "gazebo gets, with a model at the wheel: deepracer launch sim.launch.xml world:=gazebo "
+        f"gui:=true {quote(f'track:={track}')}"
+    )

@@ -20,9 +20,11 @@ _SOURCES = {
     X_FLUSH: Path(__file__).with_name("x_flush.cc"),
 }
 _PACKAGES = "gazebo OGRE OGRE-Paging OGRE-Terrain"
+# libX11 for what uses it: preloaded, it meets programs without X, and LD_BIND_NOW may be set.
 _COMPILE = (
     "exec g++ -O2 -w -fPIC -shared -std=c++17 "
-    '$(pkg-config --cflags gazebo OGRE OGRE-Paging OGRE-Terrain) "$1" -o "$2"'
+    '$(pkg-config --cflags gazebo OGRE OGRE-Paging OGRE-Terrain) "$1" -o "$2" '
+    "-Wl,--as-needed -l:libX11.so.6"
 )
 
 
@@ -43,7 +45,8 @@ class Installation:
             return [*mortal, *words]
         # Whoever is not root may change the root in a user namespace of their own.
         become = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
-        return [*mortal, *become, "chroot", str(self.root), *words]
+        bare = ["env", "-u", "LD_PRELOAD"]  # the user's libraries are not to be seen from there
+        return [*mortal, *become, *bare, "chroot", str(self.root), *words]
 
     @property
     def temporary(self) -> Path:
@@ -52,9 +55,16 @@ class Installation:
 
 
 def cache_directory() -> Path:
-    """Return the folder of this user for what `make gazebo` makes."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "deepracer_ros", "gazebo-11")
+    """Return the folder of this user for what `make gazebo` makes. Raises UserError without one."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):  # to be ignored then, says XDG
+        cache = os.path.expanduser("~/.cache")
+    if cache.startswith("~"):
+        raise UserError(
+            "No folder for Gazebo was found: this user has no home, and HOME is not set. Set it, "
+            "or XDG_CACHE_HOME, to a folder that may be written to."
+        )
+    return Path(os.path.realpath(cache), "deepracer_ros", "gazebo-11")
 
 
 def unpacked() -> Installation:
@@ -67,8 +77,18 @@ def find() -> Installation:
     if shutil.which("gzserver"):
         return Installation(Path("/"))
     own = unpacked()
-    if not (own.root / "usr/bin/gzserver").is_file():
-        raise UserError("Gazebo 11 was not found: no gzserver on the PATH. Get it: make gazebo")
+    program = own.root / "usr/bin/gzserver"
+    try:
+        program.stat()
+    except PermissionError as error:
+        raise UserError(
+            f"Gazebo 11 was not found: no gzserver on the PATH, and {program} cannot be read. "
+            "Name a folder that can in HOME or XDG_CACHE_HOME."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            "Gazebo 11 was not found: no gzserver on the PATH. Get it: make gazebo"
+        ) from error
     return own
 
 
@@ -83,8 +103,9 @@ def library_folder(installation: Installation) -> Path:
     folder = parent / hashlib.sha256(content + _COMPILE.encode()).hexdigest()[:16]
     with locked(parent / "lock"):
         for name, source in _SOURCES.items():
-            if not (folder / name).is_file():
-                _compile(installation, source, folder / name)
+            with writing(folder):
+                if not (folder / name).is_file():
+                    _compile(installation, source, folder / name)
     return folder
 
 
@@ -104,13 +125,20 @@ def _compile(installation: Installation, source: Path, library: Path) -> None:
 
 
 @contextmanager
+def writing(what: Path | str) -> Iterator[None]:
+    """Turn what the disk refuses inside into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"Cannot write {what}: {error.strerror or error}.") from error
+
+
+@contextmanager
 def locked(path: Path) -> Iterator[None]:
     """One process at a time is inside. Raises UserError where the file cannot be written."""
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()  # it remains, since removing it would be a race
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
     with path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

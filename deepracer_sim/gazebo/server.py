@@ -5,6 +5,7 @@ Gazebo's topics: a request and its answer are one message each, so nothing arriv
 is lost, and either side notices at once when the other is gone.
 """
 
+import logging
 import socket
 import struct
 import tempfile
@@ -15,10 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from deepracer_sim.errors import UserError
-from deepracer_sim.gazebo.installation import Installation
+from deepracer_sim.gazebo.installation import Installation, writing
 from deepracer_sim.gazebo.processes import (
+    Log,
     Process,
+    check_window,
     complaint,
+    ended,
     free_port,
     start_display,
     start_server,
@@ -67,16 +71,18 @@ class Server:
         """Begin to serve a world file whose camera has width x height pixels.
 
         The file is below `installation.temporary`. Port 0 is any free one. Raises UserError where
-        the port is in use or no display can be had.
+        the port is in use, or no display or log can be had.
         """
         self.port = free_port(port)
         self._installation, self._world = installation, world
         self._width, self._height = size
         self._processes: list[Process] = []
         self._failed = False
-        self._log = tempfile.NamedTemporaryFile(  # noqa: SIM115
-            prefix="gazebo-", suffix=".log", delete=False
-        )
+        self._window: tuple[Process, Log] | None = None
+        with writing("Gazebo's log"):
+            self._log = tempfile.NamedTemporaryFile(  # noqa: SIM115
+                prefix="gazebo-", suffix=".log", delete=False
+            )
         self._socket, client = socket.socketpair()
         try:
             with client:
@@ -89,9 +95,15 @@ class Server:
             raise
 
     def show(self) -> None:
-        """Open Gazebo's window, which may be closed again. Raises UserError without a display."""
-        window = start_window(self._installation, self._world, self.port)
+        """Open Gazebo's window, which may be closed again.
+
+        A display that cannot be opened shows a second later: `ask` tells of it.
+        """
+        path = self._world.with_name("window.log")
+        with writing(path), path.open("wb") as log:
+            window = start_window(self._installation, self._world, self.port, log)
         self._processes.insert(0, window)
+        self._window = window, log
 
     @property
     def process_ids(self) -> list[int]:
@@ -101,12 +113,15 @@ class Server:
     def ask(self, steps: int, values: tuple[float, float, float]) -> None:
         """Ask for physics steps in which to reach left and right steering angle and speed.
 
-        0 steps: to put the car, at rest, at x, y, yaw. Raises UserError when the server has died.
+        0 steps: to put the car, at rest, at x, y, yaw. Raises UserError when the server has died,
+        and when the window cannot open the display.
         """
+        if self._window and self._window[0].poll() is not None:
+            self._window_ended(*self._window)
         try:
             self._socket.sendall(_REQUEST.pack(steps, *values))
         except OSError as error:
-            raise self._failure("has ended") from error
+            raise self._end() from error
 
     def first_answer(self) -> Answer:
         """Wait until the world is complete. Raises UserError when the server cannot serve it."""
@@ -148,9 +163,9 @@ class Server:
             except TimeoutError as error:
                 raise self._failure(f"did not answer for {_ANSWER_LIMIT:.0f} s") from error
             except OSError as error:
-                raise self._failure("has ended") from error
+                raise self._end() from error
             if not count:
-                raise self._failure("has ended")
+                raise self._end()
             view = view[count:]
         return data
 
@@ -160,6 +175,15 @@ class Server:
         for fault in _FAULTS:
             if fault in complete:
                 raise self._failure("cannot serve the world")
+
+    def _window_ended(self, window: Process, log: Log) -> None:
+        self._window = None
+        self._processes.remove(window)
+        if warning := check_window(window, log):
+            logging.getLogger(__name__).warning(warning)
+
+    def _end(self) -> UserError:
+        return self._failure(f"has ended{ended(self._processes[-1])}")
 
     def _failure(self, what: str) -> UserError:
         self._failed = True

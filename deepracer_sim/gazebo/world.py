@@ -1,17 +1,21 @@
 """The real Gazebo behind the seam: each car drives in a server of its own."""
 
 import shutil
-import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 
 from deepracer_sim.camera import Camera, load_camera
 from deepracer_sim.car import CarParameters, Cars, CarStates, load_car
+from deepracer_sim.gazebo.folder import claim_folder
 from deepracer_sim.gazebo.installation import find, library_folder
+from deepracer_sim.gazebo.processes import check_display
 from deepracer_sim.gazebo.sdf import STEPS, write_world
 from deepracer_sim.gazebo.server import Answer, Server
 from deepracer_sim.gazebo.wheels import middle_angle, outer_angles
@@ -57,9 +61,12 @@ class GazeboWorld:
         self._stamps = np.zeros(n, np.int64)
         self._servers: list[Server] = []
         installation = find()
+        if gui:
+            check_display()
         library_folder(installation)  # compiled before anything is started
-        folder = Path(tempfile.mkdtemp(prefix="deepracer-", dir=installation.temporary))
-        self._end = weakref.finalize(self, _end, self._servers, folder)
+        self._broken = False
+        folder, mark = claim_folder(installation.temporary)
+        self._end = weakref.finalize(self, _end, self._servers, folder, mark)
         try:
             width, height = _FINER * self.camera.width, _FINER * self.camera.height
             finer = replace(self.camera, width=width, height=height)
@@ -77,20 +84,23 @@ class GazeboWorld:
 
     def reset(self, cars: Indices, poses: Array, nominal: bool = False) -> None:
         """Put some cars (k,) at rest at poses (k, 3); here they are always nominal."""
-        poses = single(poses)
+        cars = np.arange(self.n)[cars]
+        poses = np.broadcast_to(single(poses), (len(cars), 3))
         self._actuators.reset(cars, poses)
         self._states[2, cars] = poses[:, 2]  # which whole turn is meant
-        for i, pose in zip(cars, poses, strict=True):
-            self._servers[i].ask(0, (pose[0], pose[1], pose[2]))
-        self._take_answers(cars)
+        with self._exchange():
+            for i, pose in zip(cars, poses, strict=True):
+                self._servers[i].ask(0, (pose[0], pose[1], pose[2]))
+            self._take_answers(cars)
 
     def step(self, commands: Array) -> CarStates:
         """Advance all cars by one control period under commands (n, 2)."""
         wanted = self._actuators.step(single(commands))
-        for i, server in enumerate(self._servers):
-            angles = outer_angles(self._each_car[i], wanted.steering_angle[i])
-            server.ask(STEPS, (*angles, wanted.speed[i]))
-        self._take_answers(np.arange(self.n))
+        with self._exchange():
+            for i, server in enumerate(self._servers):
+                angles = outer_angles(self._each_car[i], wanted.steering_angle[i])
+                server.ask(STEPS, (*angles, wanted.speed[i]))
+            self._take_answers(np.arange(self.n))
         return self.states
 
     @property
@@ -115,6 +125,18 @@ class GazeboWorld:
         """End the servers and remove their files."""
         self._end()
 
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        """Answers belong to the requests inside: where it is broken off, no later one would."""
+        if self._broken:
+            raise RuntimeError(
+                "An exchange with Gazebo was broken off, by an error or Ctrl-C: close this world, "
+                "and make a new one."
+            )
+        self._broken = True
+        yield
+        self._broken = False
+
     def _take_answers(self, cars: Indices) -> None:
         for i in cars:
             self._take(i, self._servers[i].answer())
@@ -137,7 +159,8 @@ def _nth(car: CarParameters, i: int, n: int) -> CarParameters:
     return CarParameters(*map(float, values))
 
 
-def _end(servers: list[Server], folder: Path) -> None:
+def _end(servers: list[Server], folder: Path, mark: IO[bytes]) -> None:
     for server in servers:
         server.close()
     shutil.rmtree(folder, ignore_errors=True)
+    mark.close()

@@ -1,6 +1,10 @@
-"""World files, wheel angles and the installation: what needs no Gazebo."""
+"""World files, wheel angles, the installation, programs' ends: what needs no Gazebo."""
 
 import math
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import cv2
@@ -13,9 +17,18 @@ from deepracer_cli.gazebo import world as write_command
 from deepracer_sim.camera import WALL_HEIGHT, load_camera
 from deepracer_sim.car import DT, load_car
 from deepracer_sim.errors import UserError
+from deepracer_sim.gazebo import processes
+from deepracer_sim.gazebo.folder import claim_folder
 from deepracer_sim.gazebo.install import install
-from deepracer_sim.gazebo.installation import Installation, find, unpacked
+from deepracer_sim.gazebo.installation import (
+    X_FLUSH,
+    Installation,
+    cache_directory,
+    find,
+    unpacked,
+)
 from deepracer_sim.gazebo.sdf import STEPS, car_sdf, write_world
+from deepracer_sim.gazebo.server import Server
 from deepracer_sim.gazebo.wheels import middle_angle, outer_angles
 from deepracer_sim.ground import draw_ground
 from deepracer_sim.track_files import load_track
@@ -122,6 +135,21 @@ def test_the_command_writes_a_world(tmp_path, capsys):
     ElementTree.parse(tmp_path / "out" / "track.world")
 
 
+def test_the_command_says_how_to_look_with_an_installed_gazebo(bare, tmp_path, capsys):
+    program(bare, "gazebo", "")
+    write_command("oval", tmp_path / "my world")
+    models, command, path = shlex.split(capsys.readouterr().out.partition(" with: ")[2])
+    assert models == f"GAZEBO_MODEL_PATH={tmp_path / 'my world'}"
+    assert (command, path) == ("gazebo", str(tmp_path / "my world" / "track.world"))
+
+
+def test_the_command_says_how_to_look_without_one(bare, tmp_path, capsys):
+    write_command("oval", tmp_path)
+    words = shlex.split(capsys.readouterr().out.partition("wheel: ")[2])
+    assert words[:3] == ["deepracer", "launch", "sim.launch.xml"]
+    assert words[3:] == ["world:=gazebo", "gui:=true", "track:=oval"]
+
+
 def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="Cannot write"):
@@ -181,3 +209,107 @@ def test_a_failing_download_is_reported_and_leaves_no_installation(bare, monkeyp
     with pytest.raises(UserError, match="no such release"):
         install(lambda message: None)
     assert not unpacked().root.exists()
+
+
+def test_without_a_home_it_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # HOME is not set, nor known
+    with pytest.raises(UserError, match="HOME is not set"):
+        unpacked()
+
+
+def test_a_relative_cache_folder_is_ignored(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_directory().is_relative_to(tmp_path / ".cache")
+
+
+def test_a_home_that_cannot_be_read_is_reported(bare, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(Path, "stat", refuse)
+        with pytest.raises(UserError, match=r"gzserver cannot be read.*XDG_CACHE_HOME"):
+            find()
+
+
+def test_where_nothing_can_be_written_it_is_reported(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"Cannot write .*file"):
+        claim_folder(tmp_path / "file")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(UserError, match="Cannot write Gazebo's log"):
+        Server(Installation(tmp_path), tmp_path / "track.world", (160, 120))
+
+
+def test_folders_without_an_owner_are_removed_and_no_others(tmp_path):
+    dead, mark = claim_folder(tmp_path)
+    (dead / "floor.png").touch()
+    mark.close()
+    (tmp_path / "deepracer-is-mine").mkdir()  # whoever's
+    alive = [claim_folder(tmp_path), claim_folder(tmp_path)]
+    folders = {folder for folder, _ in alive}
+    assert set(tmp_path.iterdir()) == {tmp_path / "deepracer-is-mine", *folders}
+    for _, mark in alive:
+        mark.close()
+
+
+@pytest.fixture
+def log(tmp_path):
+    with open(tmp_path / "log", "wb", buffering=0) as log:
+        yield log
+
+
+def test_the_first_error_is_reported_as_others_follow_from_it(log):
+    log.write(b"[Msg] Hello\n[Err] Can't open display\n[Wrn] Hm\n[Err] No camera\n")
+    assert processes.complaint(log) == "[Err] Can't open display"
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"), [("sh: no gzserver", "sh: no gzserver"), ("", "it gave no reason.")]
+)
+def test_what_is_no_error_is_not_offered_as_a_reason(log, first, reason):
+    others = (
+        "_XSERVTrans: server already running\nhttp://gazebosim.org\n\x1b[33m[Wrn] Queue limit\n"
+    )
+    log.write(f"{first}\n{others}".encode())
+    assert processes.complaint(log) == reason
+
+
+@pytest.mark.parametrize(
+    ("script", "told"), [("exit 0", ""), ("exit 3", "exit status 3"), ("kill -11 $$", "signal 11")]
+)
+def test_a_window_that_was_closed_is_not_told_of_but_one_that_failed(log, script, told):
+    with subprocess.Popen(["sh", "-c", script]) as window:
+        text = processes.check_window(window, log)
+    assert told in text and bool(told) == bool(text)
+
+
+def surroundings(log, monkeypatch):
+    """The environment of an installed Gazebo's programs, by name."""
+    folder = Path(log.name).parent
+    monkeypatch.setattr(processes, "library_folder", lambda installation: folder / "ours")
+    process = processes._start_gazebo(
+        "env", Installation(Path("/")), folder / "track.world", 1, log, None, {}
+    )
+    process.wait()
+    lines = Path(log.name).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def test_an_installed_gazebo_is_set_up_as_its_own_file_says(log, tmp_path, monkeypatch):
+    set_up = tmp_path / "share" / "gazebo" / "setup.sh"
+    set_up.parent.mkdir(parents=True)
+    set_up.write_text("export GAZEBO_PLUGIN_PATH=its\n")
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin", "gzserver", "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    found = surroundings(log, monkeypatch)
+    assert found["GAZEBO_PLUGIN_PATH"] == f"{tmp_path}/ours:its"
+
+
+def test_libraries_that_the_user_preloads_remain(log, tmp_path, monkeypatch):
+    monkeypatch.setenv("LD_PRELOAD", "theirs.so")
+    found = surroundings(log, monkeypatch)
+    assert found["LD_PRELOAD"] == f"{tmp_path}/ours/{X_FLUSH}:theirs.so"

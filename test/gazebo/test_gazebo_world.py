@@ -19,7 +19,7 @@ from deepracer_sim.errors import UserError
 from deepracer_sim.gazebo import processes, sdf, server
 from deepracer_sim.gazebo import world as gazebo_world
 from deepracer_sim.gazebo.flavor import CLASSIC
-from deepracer_sim.gazebo.installation import X_FLUSH
+from deepracer_sim.gazebo.installation import X_FLUSH, library_folder
 from deepracer_sim.gazebo.sdf import STEPS
 from deepracer_sim.gazebo.world import GazeboWorld
 from deepracer_sim.track_files import load_track
@@ -119,6 +119,55 @@ def test_a_wall_stops_the_car(world):
     assert east - 0.3 < states.x[0] < east
 
 
+def test_a_car_at_rest_stays_where_it_is(world):
+    x, y, yaw = TRACK.pose(0.0)
+    for _ in range(75):
+        states = world.step(np.zeros((1, 2)))
+    assert np.hypot(states.x - x, states.y - y) < 1e-4
+    assert np.abs(states.yaw - yaw) < 1e-5
+
+
+@pytest.fixture
+def pair(gazebo):
+    """Two cars in a world that the test may break."""
+    world = GazeboWorld(TRACK, 2)
+    yield world
+    world.close()
+
+
+def test_cars_are_put_where_the_embedded_world_puts_them_or_refused(pair):
+    both, embedded = np.array([0, 1]), EmbeddedWorld(TRACK, 2)
+    for cars, count in ((both, 3), (FIRST, 2), (np.array([0, 7]), 2)):
+        for world in (pair, embedded):
+            with pytest.raises((ValueError, IndexError)):
+                world.reset(cars, np.array([TRACK.pose(2.0)] * count))
+    for world in (pair, embedded):
+        world.reset(both, TRACK.pose(1.0)[None])
+        world.step(np.zeros((2, 2)))
+    np.testing.assert_allclose(np.array(pair.states), np.array(embedded.states), atol=1e-4)
+
+
+def test_a_world_with_an_exchange_broken_off_refuses_to_go_on(pair, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(pair._servers[1], "answer", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pair.step(np.zeros((2, 2)))
+    with pytest.raises(RuntimeError, match="broken off"):
+        pair.step(np.zeros((2, 2)))
+    with pytest.raises(RuntimeError, match="broken off"):
+        pair.reset(FIRST, TRACK.pose(0.0)[None])
+
+
+def test_programs_without_x_bear_the_preloaded_library(gazebo):
+    library = gazebo.inside(library_folder(gazebo) / X_FLUSH)
+    command = gazebo.command("env", "LD_BIND_NOW=1", f"LD_PRELOAD={library}", "true")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def white_runs(row):
     """The middles of the stretches of border line in one image row that the edges do not cut."""
     white = np.concatenate([[False], row.min(axis=-1) > 140, [False]])
@@ -170,7 +219,8 @@ def test_two_worlds_at_once_do_not_meet(world, own_world):
 def test_the_death_of_the_server_is_reported_with_its_log(own_world):
     own_world.step(AHEAD)
     os.kill(process_ids(own_world)[-1], signal.SIGKILL)
-    with pytest.raises(UserError, match="Gazebo has ended") as caught:
+    match = r"Gazebo has ended \(signal 9: Killed\): it gave no reason"
+    with pytest.raises(UserError, match=match) as caught:
         own_world.step(AHEAD)
     log = Path(re.search(r"\S+\.log", str(caught.value)).group())
     assert "Gazebo multi-robot simulator" in log.read_text()
@@ -205,13 +255,6 @@ def test_a_display_that_does_not_start_is_reported(monkeypatch):
     failed_start("Xvfb did not start: .*nonsense")
 
 
-def test_the_first_error_is_reported_as_others_follow_from_it(tmp_path):
-    with open(tmp_path / "log", "wb") as log:
-        log.write(b"[Msg] Hello\n[Err] Can't open display\n[Wrn] Hm\n[Err] No camera\n")
-        log.flush()
-        assert processes.complaint(log) == "[Err] Can't open display"
-
-
 def shows_a_field(screen):
     """Whether an X server's screen, four bytes a pixel, is green somewhere."""
     content = screen.read_bytes()
@@ -219,7 +262,7 @@ def shows_a_field(screen):
     return np.sum((green > red + 20.0) & (green > blue + 10.0)) > 1000
 
 
-def test_a_window_shows_the_world(gazebo, monkeypatch):
+def test_a_window_shows_the_world(gazebo, monkeypatch, caplog):
     with (
         tempfile.TemporaryDirectory(dir=gazebo.temporary) as folder,
         tempfile.TemporaryFile() as log,
@@ -236,8 +279,11 @@ def test_a_window_shows_the_world(gazebo, monkeypatch):
             wait_until(lambda: world.step(AHEAD) and shows_a_field(screen), 60.0)
             window, _, program = (Path(f"/proc/{pid}/maps").read_text() for pid in pids)
             assert X_FLUSH in window and X_FLUSH in program
-            os.kill(pids[0], signal.SIGKILL)  # whoever closes the window
+            os.kill(pids[0], signal.SIGKILL)
+            wait_until(lambda: world.step(AHEAD) and caplog.messages)
+            assert "window has ended (signal 9: Killed)" in caplog.messages[0]
             world.step(AHEAD)
+            assert len(caplog.messages) == 1
             world.close()
             assert not any(map(runs, pids))
         finally:
@@ -245,12 +291,24 @@ def test_a_window_shows_the_world(gazebo, monkeypatch):
             display.wait()
 
 
-def test_a_window_without_a_display_is_refused(gazebo, monkeypatch):
-    monkeypatch.delenv("DISPLAY", raising=False)
-    before = temporary_files(gazebo)
-    with pytest.raises(UserError, match="DISPLAY is not set"):
+@pytest.mark.parametrize(
+    ("display", "told"), [("", "DISPLAY is not set"), (":987", "cannot open the display :987")]
+)
+def test_a_window_without_a_display_is_refused_at_once(gazebo, monkeypatch, display, told):
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setattr(gazebo_world, "Server", None)  # nothing is started
+    with pytest.raises(UserError, match=told):
         GazeboWorld(TRACK, gui=True)
-    assert temporary_files(gazebo) == before
+
+
+def test_a_window_that_cannot_open_the_display_is_reported(gazebo, monkeypatch):
+    monkeypatch.setenv("DISPLAY", "localhost:987")  # not looked for beforehand
+    world = GazeboWorld(TRACK, gui=True)
+    try:
+        with pytest.raises(UserError, match=r"cannot open the display localhost:987"):
+            wait_until(lambda: world.step(AHEAD) is None)
+    finally:
+        world.close()
 
 
 def test_a_port_in_use_is_reported(gazebo, monkeypatch):
@@ -264,6 +322,7 @@ def test_a_port_in_use_is_reported(gazebo, monkeypatch):
 
 def test_nothing_outlives_a_killed_client(gazebo, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # the log has nobody to remove it
+    GazeboWorld(TRACK).close()  # sweeps
     before = temporary_files(gazebo)
     code = (
         "import time\n"
@@ -280,8 +339,9 @@ def test_nothing_outlives_a_killed_client(gazebo, tmp_path, monkeypatch):
         assert all(map(runs, pids))
         client.kill()
     wait_until(lambda: not any(map(runs, pids)) and is_free(port))
-    for folder in temporary_files(gazebo) - before:
-        subprocess.run(["rm", "-r", folder], check=True)
+    assert len(temporary_files(gazebo) - before) == 1
+    GazeboWorld(TRACK).close()
+    assert temporary_files(gazebo) == before
 
 
 def test_twenty_starts_and_stops_leave_nothing(gazebo):
