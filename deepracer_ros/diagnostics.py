@@ -43,6 +43,11 @@ class Meter:
         """Count one event that took `duration` s."""
         self._durations.append(duration)
 
+    @property
+    def elapsed(self) -> float:
+        """The time that it has counted, s."""
+        return self._now() - self._since
+
     def read(self) -> tuple[float, float]:
         """Return the rate, 1/s, and the 99th percentile of the durations, s; begin anew."""
         now = self._now()

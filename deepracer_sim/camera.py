@@ -18,6 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from deepracer_sim.car import check_poses
 from deepracer_sim.config import check_mapping, check_numbers, read_mapping
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
@@ -30,7 +31,6 @@ Array = NDArray[np.float64]
 
 WALL_HEIGHT = 1.0  # m
 _MOST_WALKS = 4  # through the drawing for one image row
-FARTHEST = 1e6  # m from the map's origin; from farther, rounding exceeds _EDGE
 _MOST_COLUMNS = 2**15 - 1  # and rows of a drawing: what 16.16 fixed point counts
 MOST_PIXELS = 4096  # pixels, width and height of a picture
 _EDGE = 0.002  # m that a walk keeps from the drawing's edge, so that rounding stays inside
@@ -216,8 +216,7 @@ class Renderer:
     def _render(
         self, plane: Pyramid, poses: Array, looks: Looks | None, colours: tuple[int, ...]
     ) -> Frame:
-        if not (np.abs(poses) < FARTHEST).all():  # nor nan
-            raise ValueError(f"poses must be finite and within {FARTHEST:g} m, found {poses}")
+        check_poses(poses)
         looks = plain_looks(len(poses)) if looks is None else looks
         frames = np.empty((len(poses), self.camera.height, self.camera.width), np.uint8)
         poses = np.ascontiguousarray(poses, np.float64)

@@ -18,6 +18,7 @@ from deepracer_sim.files import share_directory
 
 Array = NDArray[np.float64]
 
+FARTHEST = 1e6  # m from the map's origin; from farther, the camera's rounding shows
 DT = 1 / 15  # s, control period: one camera frame
 GRAVITY = 9.81  # m/s^2
 SUBSTEPS = 4  # 60 Hz, the rate of the DeepRacer simulator's joint controllers
@@ -110,10 +111,9 @@ class Cars:
     def reset(self, cars: NDArray[np.integer], poses: Array) -> None:
         """Put some cars, by index (k,), at rest at poses (k, 3): x m, y m, yaw rad.
 
-        Raises ValueError for poses that are not finite.
+        Raises ValueError, before any is moved, for poses that no camera could see from.
         """
-        if not np.isfinite(poses).all():
-            raise ValueError(f"poses must be finite, found {poses}")
+        check_poses(poses)
         self._states[:, cars] = 0.0
         self._states[:3, cars] = np.asarray(poses, dtype=np.float64).T
         self._history[cars] = 0.0
@@ -131,6 +131,12 @@ class Cars:
         check_commands(commands, len(self._history))
         advance(self._states, self._history, self._dynamics, np.asarray(commands, np.float64))
         return self.state
+
+
+def check_poses(poses: Array) -> None:
+    """Raise ValueError unless poses (k, 3) are finite and within FARTHEST."""
+    if not (np.abs(poses) < FARTHEST).all():  # nor nan
+        raise ValueError(f"poses must be finite and within {FARTHEST:g} m, found {poses}")
 
 
 def check_commands(commands: Array, n: int) -> None:

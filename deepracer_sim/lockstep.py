@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deepracer_sim.camera import FARTHEST
 from deepracer_sim.car import CarStates
 from deepracer_sim.world import Array, Indices, World
 
@@ -81,8 +80,6 @@ class Lockstep:
         if columns not in (POSES, NOMINAL_POSES) or values.shape[1:] != (4,):
             known = f"{COMMANDS!r}, {POSES!r} and {NOMINAL_POSES!r}"
             raise ValueError(f"the columns are {columns!r}; known are {known}")
-        if (abs(values[:, 1:]) >= FARTHEST).any():
-            raise ValueError(f"poses must be within {FARTHEST:g} m")
         if not np.isin(values[:, 0], np.arange(self._world.n)).all():
             raise ValueError(f"there are {self._world.n} cars, asked for are {values[:, 0]}")
         cars = values[:, 0].astype(np.int64)

@@ -30,7 +30,6 @@ class RealTime:
         self._paused = False
         self._refused = 0
         self._meter = Meter()
-        self._since = time.monotonic()  # the meter counts
         self._topic = node.resolve_topic_name("drive")
         self._progress = node.create_publisher(Float32, "race/progress", 10)
         self._speed = node.create_publisher(Float32, "race/speed", 10)
@@ -42,7 +41,7 @@ class RealTime:
 
     def run(self, executor: Executor) -> None:
         """Step at an even pace, and serve the nodes in between, until ROS ends."""
-        self._count_anew()  # the start took its time
+        self._meter.read()  # begins anew: the start took its time
         due = time.monotonic()
         while True:
             due += self._period
@@ -56,8 +55,8 @@ class RealTime:
 
     def report(self) -> Report:
         """How the world does."""
-        elapsed = time.monotonic() - self._since
-        rate = self._count_anew()
+        elapsed = self._meter.elapsed
+        rate, _ = self._meter.read()
         drivers = publishers(self._node, self._topic)
         values = {
             "steps per second": f"{rate:.1f}",
@@ -75,11 +74,6 @@ class RealTime:
             message = f"slower than asked: {rate:.1f} steps/s of {wanted:.1f}"
             return Report(Level.WARN, message, values)
         return Report(Level.OK, "running", values)
-
-    def _count_anew(self) -> float:
-        """Return the steps per second since the last call."""
-        self._since = time.monotonic()
-        return self._meter.read()[0]
 
     def _step(self) -> None:
         self._steps += 1
@@ -114,7 +108,7 @@ class RealTime:
 
     def _pause(self, request: SetBool.Request, answer: SetBool.Response) -> SetBool.Response:
         self._paused = request.data
-        self._count_anew()  # a pause is not slowness
+        self._meter.read()  # begins anew: a pause is not slowness
         answer.success, answer.message = True, "paused" if request.data else "running"
         return answer
 

@@ -10,10 +10,11 @@ BLIND, REFUSED = "no camera heard", "{} images refused: 320x240"
 
 
 def test_a_meter_counts_since_it_was_read_last():
-    times = iter([10.0, 12.0, 12.5, 12.5])
+    times = iter([10.0, 11.5, 12.0, 12.5, 12.5])
     meter = Meter(lambda: next(times))
     for duration in (0.1, 0.2, 0.3):
         meter.add(duration)
+    assert meter.elapsed == 1.5
     rate, slowest = meter.read()
     assert rate == pytest.approx(1.5)
     assert slowest == pytest.approx(0.298)  # between the last two
