@@ -12,6 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 _PERIOD = 1.0  # s of wall time, whatever the simulated clock does
+_UNKNOWN = "_NODE_NAME_UNKNOWN_"  # what ROS's middleware (rmw_dds_common) says
 
 
 class Level(IntEnum):
@@ -97,9 +98,17 @@ def is_news(level: Level, message: str, told: set[str]) -> bool:
 
 
 def publishers(node: Node, topic: str) -> list[str]:
-    """The full names of the nodes that publish a topic, sorted."""
+    """The full names of the nodes that publish a topic, sorted.
+
+    A node's name may come later than its topics, and never where it is no ROS node.
+    """
     found = node.get_publishers_info_by_topic(topic)
-    return sorted(f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in found)
+    return sorted(
+        "a node of unknown name"
+        if one.node_name == _UNKNOWN
+        else f"{one.node_namespace.rstrip('/')}/{one.node_name}"
+        for one in found
+    )
 
 
 def rivals(node: Node, topic: str) -> list[str]:

@@ -17,7 +17,7 @@ from deepracer_hw.outputs import Outputs
 from deepracer_hw.pwm import claimed
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 30.0  # s
+TIMEOUT = 120.0  # s
 # Takes the terminal that it is given as its own, as a shell's terminal is, and becomes the command.
 IN_TERMINAL = """
 import fcntl, os, sys, termios

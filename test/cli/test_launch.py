@@ -18,7 +18,7 @@ from deepracer_cli import launch_run
 from deepracer_cli.main import app
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 30.0  # s that a condition is waited for; met at once on most machines
+TIMEOUT = 120.0  # s that a condition is waited for; met at once on most machines
 
 # Starts the processes of a launch file without asking for ROS.
 RUN = """

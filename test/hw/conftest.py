@@ -5,9 +5,9 @@ import pytest
 
 @pytest.fixture
 def eventually():
-    """A function that waits until a condition holds; it fails after 20 s."""
+    """A function that waits until a condition holds; it fails after two minutes."""
 
-    def wait(condition, timeout=20.0):
+    def wait(condition, timeout=120.0):
         deadline = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > deadline:

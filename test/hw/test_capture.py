@@ -11,7 +11,7 @@ from deepracer_hw import capture
 from deepracer_hw.camera import CameraFault, Shot
 from deepracer_hw.capture import Capture
 
-TIMEOUT = 10.0  # s that a condition is waited for
+TIMEOUT = 120.0  # s that a condition is waited for
 
 
 def shot(number):

@@ -1,10 +1,12 @@
 """What a node says of itself: rates, and which lines are worth a place in the log."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("rclpy")
 
-from deepracer_ros.diagnostics import Level, Meter, is_news
+from deepracer_ros.diagnostics import Level, Meter, is_news, publishers
 
 BLIND, REFUSED = "no camera heard", "{} images refused: 320x240"
 
@@ -37,3 +39,14 @@ def test_each_line_is_news_once_whatever_its_numbers_until_all_is_well():
     told = set()
     for level, message, expected in reports:
         assert is_news(level, message, told) == expected
+
+
+def test_a_publisher_whose_name_is_not_known_is_told_in_words():
+    found = [
+        SimpleNamespace(node_namespace="/", node_name="teleop"),
+        SimpleNamespace(node_namespace="/a/b", node_name="agent"),
+        # As ROS's middleware puts it while the name has not come.
+        SimpleNamespace(node_namespace="_NODE_NAMESPACE_UNKNOWN_", node_name="_NODE_NAME_UNKNOWN_"),
+    ]
+    node = SimpleNamespace(get_publishers_info_by_topic={"drive": found}.get)
+    assert publishers(node, "drive") == ["/a/b/agent", "/teleop", "a node of unknown name"]

@@ -20,6 +20,8 @@ from deepracer_agent.model import METADATA, POLICY
 from deepracer_ros.messages import AckermannDriveStamped, to_nanoseconds
 from deepracer_ros.topics import COMMAND, SENSOR
 
+from .conftest import TIMEOUT
+
 ROOT = Path(__file__).parents[2]
 NODES = sorted(path.name for path in (ROOT / "libexec").glob("*_node"))
 PATIENCE = 0.2  # s of simulated time
@@ -66,7 +68,7 @@ def test_a_killed_agent_s_car_stops_and_another_agent_drives_on(start, peer, str
     commands = peer.listen(AckermannDriveStamped, "drive", COMMAND)
     world = start("world_node", put_back=False)
     agent = start("agent_node", model=straight_on, use_sim_time=True)
-    peer.spin_until(lambda: odometry and speed(odometry[-1]) > 0.9)
+    peer.spin_until(lambda: commands and odometry and speed(odometry[-1]) > 0.9)
     agent.kill()
     peer.spin_until(lambda: speed(odometry[-1]) < 0.01)
     last = max(seconds(command) for command in commands)
@@ -148,7 +150,7 @@ def test_without_shared_memory_nodes_say_so_and_train_over_the_network(start, ro
     none, little = FILES_UP_TO(500_000), FILES_UP_TO(17_000_000)  # enough for a checkpoint
     world = start("world_node", before=none, lockstep=True, cars=4, track=round_track)
     trainer = start("trainer_node", before=little, name="m", steps=500, minutes=0.0)
-    assert trainer.wait(60) == 0, trainer.output
+    assert trainer.wait() == 0, trainer.output
     assert world.stop() == 0
     for node in (world, trainer):
         told = [line for line in node.output.splitlines() if "Shared memory cannot be" in line]
@@ -176,7 +178,7 @@ def test_full_shared_memory_is_told_in_one_line(domain, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
     )
     assert result.returncode == 1, result.stderr  # and not killed by SIGBUS
     assert result.stderr.startswith("Error: The shared memory /dev/shm is full")

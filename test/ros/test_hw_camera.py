@@ -50,7 +50,7 @@ def test_a_film_is_published_as_a_simulated_camera_does(start, peer, film):
     assert lenses[-1].k[0] == pytest.approx(80.0)  # half the width: 45 deg to either side
     stamps = [to_nanoseconds(image.header.stamp) for image in images]
     assert all(earlier < later for earlier, later in zip(stamps, stamps[1:], strict=False))
-    assert abs(time.time_ns() - stamps[-1]) < 10**9
+    assert abs(time.time_ns() - stamps[-1]) < 60 * 10**9  # no clock but that of the day
     jpeg = cv2.imdecode(np.frombuffer(jpegs[-1].data, np.uint8), cv2.IMREAD_COLOR)
     assert np.allclose(jpeg[60, [10, 150]], [[0, 0, 255], [255, 0, 0]], atol=10)
     assert node.stop() == 0

@@ -28,12 +28,14 @@ from deepracer_sim.track_files import load_track
 from deepracer_sim.world import EmbeddedWorld
 from deepracer_sim.world_description import Names, describe
 
+from .conftest import TIMEOUT
+
 CARS = 8
 
 
 @pytest.fixture
-def served(domain):
-    """A node that is served in another thread, as the trainer's is."""
+def served(domain, start):
+    """A node that is served in another thread, as the trainer's is. It ends before the world."""
     import rclpy
 
     context = rclpy.Context()
@@ -133,7 +135,7 @@ def test_the_world_may_start_after_its_driver(start_world, served):
     thread = threading.Thread(target=lambda: worlds.append(TopicWorld(served)))
     thread.start()
     start_world()
-    thread.join(30)
+    thread.join(TIMEOUT)
     assert worlds[0].n == CARS
 
 
@@ -152,7 +154,7 @@ def test_closing_ends_the_wait(start_world, served):
     thread = threading.Thread(target=step)
     thread.start()
     world.close()
-    thread.join(30)
+    thread.join(TIMEOUT)
     assert errors
 
 

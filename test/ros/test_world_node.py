@@ -58,16 +58,17 @@ class Driver:
 
     def __init__(self, peer):
         self.peer = peer
-        self.odometry = peer.listen(Odometry, "odom")
         self.clock = peer.listen(Clock, "/clock", CLOCK)
         self.lap_times = peer.listen(Float32, "race/lap_time")
         self.progress = peer.listen(Float32, "race/progress")
         self.events = peer.listen(String, "race/event")
         self.reports = peer.listen(DiagnosticArray, "/diagnostics")
+        self.odometry = peer.listen(Odometry, "odom")  # found last, as it was made last
         self.publisher = peer.node.create_publisher(AckermannDriveStamped, "drive", COMMAND)
 
     def wait_for_world(self):
         self.peer.spin_until(lambda: self.publisher.get_subscription_count() and self.odometry)
+        self.peer.spin_until(lambda: self.peer.node.count_publishers("race/event"))
 
     def drive(self, until, speed=1.0, steer=round_about):
         """Answer every odometry message with a command until a condition holds."""
@@ -190,7 +191,11 @@ def test_off_the_track_the_car_is_put_back(world, driver):
 
 def test_it_can_be_left_off_the_track(world, driver):
     world(put_back=False)
-    driver.drive(lambda: pose(driver.odometry[-1])[0] > 3.0, speed=2.0, steer=lambda *_: 0.0)
+    driver.drive(
+        lambda: driver.events and pose(driver.odometry[-1])[0] > 3.0,
+        speed=2.0,
+        steer=lambda *_: 0.0,
+    )
     assert [message.data for message in driver.events] == ["off_track"]
 
 
@@ -230,7 +235,7 @@ def test_without_commands_the_car_stops(world, driver):
 def test_two_drivers_are_reported_by_name(world, driver):
     world()
     driver.wait_for_world()
-    assert driver.told("running")["drivers"] == "/test"
+    driver.peer.spin_until(lambda: driver.told("running")["drivers"] == "/test")
     other = driver.peer.node.create_publisher(AckermannDriveStamped, "drive", COMMAND)
     assert driver.told("2 nodes drive the car on /drive: /test, /test")["drivers"]
     driver.peer.node.destroy_publisher(other)
@@ -273,7 +278,8 @@ def test_it_ends_quietly(world, driver, name, lockstep):
     driver.told("waiting" if lockstep else "running")
     process.send(signal.Signals[name])
     assert process.wait() == 0
-    assert process.output.count("\n") <= 1, process.output
+    told = [line for line in process.output.splitlines() if "slower than asked" not in line]
+    assert len(told) <= 1, process.output
 
 
 @pytest.mark.parametrize(
