@@ -82,8 +82,9 @@ def is_free(port):
     return False
 
 
-def temporary_files(installation):
-    return set(installation.temporary.glob("deepracer-*"))
+def folder_of(world):
+    """Where its files are while it is open."""
+    return world._end.peek()[2][1]
 
 
 def drive(world, commands):
@@ -234,13 +235,20 @@ def failed_start(match):
         Path(log).unlink()
 
 
-def test_a_missing_plugin_is_reported(gazebo, monkeypatch):
-    before = temporary_files(gazebo)
+def test_a_missing_plugin_is_reported(monkeypatch):
     absent = CLASSIC._replace(sensor='<plugin name="lockstep" filename="libabsent.so"/>')
     write = partial(sdf.write_world, flavor=absent)
-    monkeypatch.setattr(gazebo_world, "write_world", write)
+    folders = []
+
+    def remember(*arguments, **values):
+        file = write(*arguments, **values)
+        folders.append(file.parent)
+        return file
+
+    monkeypatch.setattr(gazebo_world, "write_world", remember)
     failed_start("libabsent.so")
-    assert temporary_files(gazebo) == before
+    assert folders
+    assert not any(folder.exists() for folder in folders)
 
 
 def test_a_missing_display_is_reported(monkeypatch):
@@ -320,38 +328,36 @@ def test_a_port_in_use_is_reported(gazebo, monkeypatch):
         failed_start("Address already in use")
 
 
-def test_nothing_outlives_a_killed_client(gazebo, tmp_path, monkeypatch):
+def test_nothing_outlives_a_killed_client(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # the log has nobody to remove it
-    GazeboWorld(TRACK).close()  # sweeps
-    before = temporary_files(gazebo)
     code = (
         "import time\n"
         "from deepracer_sim.gazebo.world import GazeboWorld\n"
         "from deepracer_sim.track_files import load_track\n"
         "world = GazeboWorld(load_track('oval'))\n"
         "server = world._servers[0]\n"
-        "print(server.port, *server.process_ids, flush=True)\n"
+        "print(world._end.peek()[2][1], server.port, *server.process_ids, flush=True)\n"
         "time.sleep(1000)\n"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as client:
-        port, *pids = map(int, client.stdout.readline().split())
-        assert all(map(runs, pids))
+        folder, *numbers = client.stdout.readline().split()
+        port, *pids = map(int, numbers)
+        assert all(map(runs, pids)) and Path(folder).exists()
         client.kill()
     wait_until(lambda: not any(map(runs, pids)) and is_free(port))
-    assert len(temporary_files(gazebo) - before) == 1
-    GazeboWorld(TRACK).close()
-    assert temporary_files(gazebo) == before
+    GazeboWorld(TRACK).close()  # the next one sweeps
+    assert not Path(folder).exists()
 
 
-def test_twenty_starts_and_stops_leave_nothing(gazebo):
-    before = temporary_files(gazebo)
+def test_twenty_starts_and_stops_leave_nothing():
     for _ in range(20):
         world = GazeboWorld(TRACK)
-        pids, port = process_ids(world), world._servers[0].port
+        pids, port, folder = process_ids(world), world._servers[0].port, folder_of(world)
+        assert folder.exists()
         world.step(AHEAD)
         world.close()
         world.close()  # does no harm
         assert not any(map(runs, pids))
         assert is_free(port)
-    assert temporary_files(gazebo) == before
+        assert not folder.exists()
