@@ -1,7 +1,9 @@
 """Signals: Ctrl-C and SIGTERM end a training for certain, and saving is left undisturbed."""
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 from deepracer_sim.errors import UserError
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+_AT_ONCE = 1.0  # s; a signal to a process and another by its launch are one wish
+
+_raised = -math.inf  # when a signal last became an exception: signals are the whole process's
 
 
 @contextmanager
@@ -18,13 +23,18 @@ def interruptible() -> Iterator[Callable[[], None]]:
     Python drops an exception that comes while it clears an object away, and a half-done import
     may turn it into another one. So call what is yielded now and then: it raises
     KeyboardInterrupt if it was asked for; other errors become one then, but for UserError.
+    What follows the first signal at once does not break into what the first has begun to end.
     """
     asked = False
 
     def interrupt(*_: object) -> None:
+        global _raised
         nonlocal asked
         asked = True
-        raise KeyboardInterrupt
+        now = time.monotonic()
+        if now - _raised > _AT_ONCE:
+            _raised = now
+            raise KeyboardInterrupt
 
     def check() -> None:
         if asked:

@@ -56,6 +56,11 @@ def new_model(name: str | None, models: Path = MODELS, *, overwrite: bool = Fals
         )
     folder = models / name
     if folder.exists() and not (overwrite and folder.is_dir()):
+        if not (folder / METADATA).exists():
+            raise UserError(
+                f"{folder} exists already, but holds no whole model, as where a training was "
+                "broken off: replace it (--overwrite), or choose another --name."
+            )
         raise UserError(
             f"The model {folder} exists already: go on with it (--resume), "
             "replace it (--overwrite), or choose another --name."

@@ -12,6 +12,7 @@ class Progress(NamedTuple):
     """How a training stands, told once a second or so."""
 
     done: float  # share of the budget, 0..1
+    limit: str  # what in the budget, or which hyperparameter, ends it next
     steps: int  # of all cars, in this session
     seconds: float  # since training began
     first_lap: float | None  # s after training began
@@ -31,4 +32,14 @@ def in_words(progress: Progress) -> str:
     return (
         f"{progress.seconds:.0f} s, laps {recent.lap_rate:.0%}, "
         f"progress {recent.progress_pct:.0f}%, {speed:,.0f} steps/s"
+    )
+
+
+def ended_early(progress: Progress) -> str:
+    """Which hyperparameter ended a training, in words; empty where the budget did."""
+    if progress.done < 1.0 or not progress.limit.startswith("term_cond"):
+        return ""
+    return (
+        f"ended by the hyperparameter {progress.limit} "
+        f"({progress.episodes:,} episodes, mean reward {progress.recent.reward:,.0f})"
     )

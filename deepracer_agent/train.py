@@ -160,8 +160,10 @@ class _Training(BaseCallback):
         """How it stands."""
         seconds = time.monotonic() - self._begin
         recent = self._recorder.recent()
+        share, limit = self._spent(seconds, recent)
         return Progress(
-            done=min(1.0, self._spent(seconds, recent)),
+            done=min(1.0, share),
+            limit=limit,
             steps=self._recorder.steps,
             seconds=seconds,
             first_lap=self._first_lap,
@@ -197,6 +199,8 @@ class _Training(BaseCallback):
         rewards: NDArray[np.float64],
         done: NDArray[np.bool_],
     ) -> None:
+        if not self._recorder.steps:  # the first step had to compile, or to wait for a world
+            self._begin = self._saved = self._reported = time.monotonic()
         self._recorder(verdict, actions, rewards, done)
         if self._hooks.listen:
             self._hooks.listen(verdict, actions, rewards, done)
@@ -219,22 +223,25 @@ class _Training(BaseCallback):
         if now - self._reported > _REPORT_EVERY:
             self._reported = now
             self._hooks.report(self.progress())
-        return self._spent(now - self._begin, self._recorder.recent()) < 1.0
+        share, _ = self._spent(now - self._begin, self._recorder.recent())
+        return share < 1.0
 
-    def _spent(self, seconds: float, recent: Recent) -> float:
-        """The share of the budget that is spent; 1 and more means the end."""
+    def _spent(self, seconds: float, recent: Recent) -> tuple[float, str]:
+        """The share of the budget that is spent, 1 and more meaning the end, and of what in it."""
         budget, hyperparameters = self._budget, self._recipe.hyperparameters
-        shares = [self._recorder.episodes / hyperparameters.term_cond_max_episodes]
+        episodes = self._recorder.episodes
+        shares = {"term_cond_max_episodes": episodes / hyperparameters.term_cond_max_episodes}
         if budget.minutes is not None:
-            shares.append(seconds / (60 * budget.minutes))
+            shares["minutes"] = seconds / (60 * budget.minutes)
         if budget.steps is not None:
-            shares.append(self._recorder.steps / budget.steps)
-        if self._recorder.episodes - self._before.episodes >= RECENT:
+            shares["steps"] = self._recorder.steps / budget.steps
+        if episodes - self._before.episodes >= RECENT:
             if budget.lap_rate is not None:
-                shares.append(recent.lap_rate / budget.lap_rate)
+                shares["lap_rate"] = recent.lap_rate / budget.lap_rate
             if recent.reward >= hyperparameters.term_cond_avg_score:
-                shares.append(1.0)
-        return max(shares)
+                shares["term_cond_avg_score"] = 1.0
+        limit = max(shares, key=lambda name: shares[name])
+        return shares[limit], limit
 
     def _judge(self) -> None:
         """Drive laps without exploration; export the driver if none before was better."""

@@ -11,7 +11,7 @@ from std_msgs.msg import Float32, String
 
 from deepracer_agent.interrupts import interruptible
 from deepracer_agent.model import find_model, new_model, remove_model
-from deepracer_agent.progress import Progress, in_words
+from deepracer_agent.progress import Progress, ended_early, in_words
 from deepracer_agent.recipe import Budget, Files, Recipe, new_recipe, old_recipe
 from deepracer_agent.train import train
 from deepracer_ros.diagnostics import Level, Report, report_diagnostics
@@ -27,13 +27,13 @@ _LOG_EVERY = 10.0  # s
 
 def main() -> None:
     """Wait for the worlds, train, and end."""
-    with started(signals=False), served(Node("trainer")) as node:
+    with started(signals=False), interruptible(), served(Node("trainer")) as node:
         wanted = parameters(node)
-        with interruptible():
-            worlds = [TopicWorld(node, name) for name in wanted["worlds"]]
+        worlds = [TopicWorld(node, name) for name in wanted["worlds"]]
         model, recipe = prepare(wanted, worlds)
         report = Reporter(node)
-        node.get_logger().info(f"Training {model} on {', '.join(recipe.settings.tracks)}")
+        verb = "Going on with" if wanted["resume"] else "Training"
+        node.get_logger().info(f"{verb} {model} on {', '.join(recipe.settings.tracks)}")
         budget = Budget(wanted["minutes"], wanted["steps"], wanted["lap_rate"])
         progress = train(
             model,
@@ -44,7 +44,8 @@ def main() -> None:
             worlds=worlds,
             listen=report.step,
         )
-        node.get_logger().info(f"{in_words(progress)}. The model is in {model}.")
+        told = ", ".join(filter(None, [in_words(progress), ended_early(progress)]))
+        node.get_logger().info(f"{told}. The model is in {model}.")
 
 
 def parameters(node: Node) -> dict[str, Any]:

@@ -278,11 +278,17 @@ def _line(progress: Progress) -> str:
 
 
 def _summary(progress: Progress) -> str:
+    from deepracer_agent.progress import ended_early
+
+    early = ended_early(progress)
+    longer = "raise that" if early else "train longer"
     steps = f"{progress.steps:,} steps in {progress.seconds:.0f} s"
+    if early:
+        steps += f", {early}"
     if progress.first_lap is None:
-        return f"{steps}, no complete lap yet: train longer, or look at the reward."
+        return f"{steps}, no complete lap yet: {longer}, or look at the reward."
     lap = f"first complete lap after {progress.first_lap:.0f} s"
     if progress.best_lap_time == float("inf"):
-        return f"{steps}, {lap}; without exploration no lap is complete yet: train longer."
+        return f"{steps}, {lap}; without exploration no lap is complete yet: {longer}."
     best = f"{progress.best_progress_pct:.0f}% of the track, {progress.best_lap_time:.1f} s a lap"
     return f"{steps}, {lap}; the best driver: {best}."

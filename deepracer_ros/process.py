@@ -19,6 +19,7 @@ _LARGEST_DOMAIN = 232  # beyond it the ports of DDS exceed 65535
 
 def run(module: str) -> None:
     """Import a node's module and call its main(); a user's mistake ends it with one line."""
+    _take_closed_terminal_for_the_end()
     try:
         with _ended_at_once():
             check_environment()
@@ -27,7 +28,16 @@ def run(module: str) -> None:
     except UserError as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        pass  # before ROS was up
+        pass  # before ROS was up, or when it was down
+    finally:
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)  # it ends
+
+
+def _take_closed_terminal_for_the_end() -> None:
+    """Make SIGHUP a SIGTERM, unless it is ignored, as by nohup."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 @contextmanager

@@ -68,8 +68,8 @@ def test_without_a_name_it_is_the_next_free_number(tmp_path):
 
 
 def test_a_name_that_is_taken_is_told(models):
-    for name in ("a", "other"):
-        with pytest.raises(UserError, match=r"exists already.*--resume.*--overwrite"):
+    for name, words in (("a", "exists already: .*--resume"), ("other", "holds no whole model")):
+        with pytest.raises(UserError, match=rf"{words}.*--overwrite"):
             new_model(name, models)
         assert new_model(name, models, overwrite=True) == models / name
     (models / "file").touch()

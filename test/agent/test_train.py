@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from deepracer_agent.checkpoint import FILE, read_counters
 from deepracer_agent.evaluate import drive_episodes
 from deepracer_agent.policy import Policy
 from deepracer_agent.ppo import DeepRacerPPO
+from deepracer_agent.progress import ended_early
 from deepracer_agent.recipe import Budget
 from deepracer_agent.settings import build_fleet, load_settings
 from deepracer_agent.simtrace_reader import read_trace
 from deepracer_agent.train import train
 from deepracer_sim.errors import UserError
 from deepracer_sim.referee import Status
+from deepracer_sim.track_files import load_track
+from deepracer_sim.world import EmbeddedWorld
 
 UPDATE = 200  # steps of one rollout of these recipes
 CONTINUOUS = ModelMetadata(
@@ -164,6 +168,24 @@ def test_a_good_enough_score_ends_a_training(make_recipe, model, monkeypatch):
     assert end.episodes >= 3
     assert end.recent.reward >= 1.0
     assert end.steps < 8000
+    assert ended_early(end).startswith("ended by the hyperparameter term_cond_avg_score (")
+
+
+def test_the_time_to_compile_the_first_step_is_not_charged(make_recipe, model):
+    class Slow(EmbeddedWorld):
+        def step(self, commands):
+            if self.compiles:
+                time.sleep(1.0)
+            self.compiles = False
+            return super().step(commands)
+
+    recipe = make_recipe()
+    world = Slow(load_track(recipe.settings.tracks[0]), recipe.settings.cars)
+    world.compiles = True
+    began = time.monotonic()
+    end = run(model, recipe, 100, worlds=[world])
+    assert end.seconds <= time.monotonic() - began - 1.0
+    assert not ended_early(end)
 
 
 # Going on

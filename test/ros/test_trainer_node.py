@@ -38,9 +38,9 @@ def start_trainer(start, tmp_path):
     values = {"num_episodes_between_training": 1, "num_epochs": 1, "batch_size": 100}
     path.write_text(json.dumps(values))
 
-    def begin(**parameters):
+    def begin(before=SAVE_OFTEN, **parameters):
         given = {"name": "m", "minutes": 0.0, "hyperparameters": path, **parameters}
-        return start("trainer_node", before=SAVE_OFTEN, **given)
+        return start("trainer_node", before=before, **given)
 
     return begin
 
@@ -54,6 +54,18 @@ def steps_saved(tmp_path):
         return read_counters(folder).steps if (folder / "training.npz").exists() else 0
 
     return read
+
+
+def steps_told(diagnostics):
+    """How many steps the trainer counted last; 0 before it learns."""
+    values = {
+        value.key: value.value
+        for array in diagnostics
+        for status in array.status
+        if status.name == "/trainer"
+        for value in status.values
+    }
+    return int(values.get("steps", 0))
 
 
 def test_a_training_tells_of_itself_and_ends_with_a_model(
@@ -126,6 +138,25 @@ def test_a_trainer_that_waits_for_a_world_can_be_ended(start_trainer, peer, numb
     trainer.send(number)
     assert trainer.wait() == 0
     assert "Traceback" not in trainer.output
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_asked_to_end_twice_at_once_it_keeps_what_was_learned(
+    start_world, start_trainer, steps_saved, peer, first
+):
+    """As a node is that is asked along with its launch, which asks it, too."""
+    world = start_world()
+    diagnostics = peer.listen(DiagnosticArray, "/diagnostics")
+    trainer = start_trainer(before="")
+    peer.spin_until(lambda: steps_told(diagnostics) > 1000)
+    assert not steps_saved()
+    world.kill()
+    peer.spin_until(lambda: "No world has answered" in trainer.output)
+    trainer.send(first)
+    trainer.send(signal.SIGINT)
+    assert trainer.wait() == 0
+    assert "Traceback" not in trainer.output
+    assert steps_saved() > 1000
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,9 @@ def test_commands_beyond_the_car_s_limits_are_cut(world, driver):
     assert all(speed(message) < 5.0 for message in driver.odometry)
 
 
-@pytest.mark.parametrize(("name", "lockstep"), [("SIGINT", False), ("SIGTERM", True)])
+@pytest.mark.parametrize(
+    ("name", "lockstep"), [("SIGINT", False), ("SIGTERM", True), ("SIGHUP", False)]
+)
 def test_it_ends_quietly(world, driver, name, lockstep):
     process = world(lockstep=lockstep, cars=2)
     driver.told("waiting" if lockstep else "running")
