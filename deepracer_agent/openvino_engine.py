@@ -107,7 +107,7 @@ def _core() -> Any:
         import openvino
     except ImportError as error:
         raise UserError(
-            "DeepRacer's model.pb is run by OpenVINO, which is not installed: pip install openvino"
+            "this needs the Python package openvino, which is not installed: pip install openvino"
         ) from error
     return openvino.Core()
 

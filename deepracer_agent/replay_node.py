@@ -42,8 +42,8 @@ from deepracer_ros.topics import CLOCK, COMMAND, SENSOR
 from deepracer_sim.errors import UserError
 
 _PATIENCE = 1.0  # s until an image counts as unanswered
-_FIRST_PATIENCE = 30.0  # s for the first answer: the agent may still start
-_MOST_UNANSWERED = 10  # in a row; then the agent is gone
+_FIRST_PATIENCE = 21.0  # s for the first image: the agent may still start
+_MOST_UNANSWERED = 10  # in a row; then the agent is gone, or has not come, after 30 s in all
 _REPEAT = 0.25  # s until an image is sent again: the last one may have been lost
 # By the clock an image is this old, ns: so no stop command, stamped with the clock, passes for an
 # answer, stamped with the image's own time.
@@ -93,19 +93,21 @@ class ReplayNode(Node):
 
     def _show(self, messages: Iterable[Message], replay: Replay) -> None:
         """Ask the agent about one image after the other. Raises UserError where it is silent."""
-        patience, unanswered = _FIRST_PATIENCE, 0
+        patience, unanswered, image = _FIRST_PATIENCE, 0, None
         for message in messages:
             image = _image(message)
             answer = self._ask(image, patience)
             unanswered = 0 if answer else unanswered + 1
-            if unanswered == (_MOST_UNANSWERED if replay.answered else 1):
-                raise UserError(
-                    f"Nobody answers the images on {self._camera.topic_name} on "
-                    f"{self.resolve_topic_name(DRIVE)}. Does an agent run, with use_sim_time, and "
-                    f"takes it {image.width}x{image.height} {image.encoding}?"
-                )
+            if unanswered == _MOST_UNANSWERED:
+                break
             patience = _PATIENCE
             replay.add(message.time, to_nanoseconds(image.header.stamp), answer)
+        if image and (unanswered == _MOST_UNANSWERED or not replay.answered):
+            raise UserError(
+                f"Nobody answers the images on {self._camera.topic_name} on "
+                f"{self.resolve_topic_name(DRIVE)}. Does an agent run, with use_sim_time, and "
+                f"takes it {image.width}x{image.height} {image.encoding}?"
+            )
 
     def _ask(self, image: Image, patience: float) -> Command | None:
         """Show an image until it is answered, for `patience` s at most."""

@@ -32,4 +32,6 @@ def export(
     from deepracer_agent.model_export import export_model
 
     folder = find_model(model)
-    print(f"Wrote {export_model(folder, kind, out)}.")
+    path = export_model(folder, kind, out)
+    weights = f" and {path.with_suffix('.bin')}" if kind == "openvino" else ""
+    print(f"Wrote {path}{weights}.")

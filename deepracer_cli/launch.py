@@ -11,7 +11,7 @@ def launch(
         str,
         typer.Argument(
             metavar="FILE",
-            help="train, sim, teleop, replay, car, world, or the path of a launch file.",
+            help="train, sim, teleop, replay, car, world, gz, or the path of a launch file.",
         ),
     ],
     values: Annotated[

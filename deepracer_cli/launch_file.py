@@ -22,7 +22,7 @@ import yaml
 from deepracer_cli.launch_names import below, node_name
 from deepracer_cli.launch_packages import executable_of
 from deepracer_cli.launch_text import Scope, expand, holds, split
-from deepracer_cli.launch_xml import Element, read_xml
+from deepracer_cli.launch_xml import DEEPEST, Element, read_xml
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory
 
@@ -233,6 +233,8 @@ def _entered(
     path = Path(os.path.abspath(expand(element.attributes["file"], scope)))
     if path in files:
         raise ValueError(f"{path} includes itself")
+    if len(files) == DEEPEST:
+        raise ValueError(f"{path} is {DEEPEST} files deep in others: too deep")
     for child in element.children:
         get = _getter(child, scope)
         scope.values[get("name")] = get("value")

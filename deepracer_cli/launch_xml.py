@@ -56,6 +56,7 @@ _FORMS = {
     "remap": _Form(("from", "to")),
 }
 _FIXED = {"on_exit": ("shutdown",), "output": ("both", "screen"), "type": ("str",)}
+DEEPEST = 50  # elements in one another, and files, too: each takes some of Python's call depth
 _OTHERS = (".py", ".yaml", ".yml")  # launch files in the other languages of ROS
 
 
@@ -87,6 +88,10 @@ def _parse(content: bytes) -> Element:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         element = Element(tag, attributes, parser.CurrentLineNumber)
+        if len(stack) > DEEPEST:
+            raise ValueError(
+                f"line {element.line}: <{tag}> is {DEEPEST} elements deep in others: too deep"
+            )
         stack[-1].children.append(element)
         stack.append(element)
 
@@ -121,6 +126,8 @@ def _check(element: Element, form: _Form) -> None:
         if value not in _FIXED.get(name, (value,)):
             choices = " or ".join(_FIXED[name])
             raise ValueError(f"{place} has {name}={value!r}; deepracer launch knows {choices}")
+    if all(name in element.attributes for name in _CONDITIONS):
+        raise ValueError(f"{place} has both 'if' and 'unless'; it can have one of them")
     for name in form.required:
         if name not in element.attributes:
             raise ValueError(f"{place} lacks the attribute {name!r}")

@@ -31,6 +31,7 @@ class RealTime:
         self._refused = 0
         self._meter = Meter()
         self._topic = node.resolve_topic_name("drive")
+        self._clock = node.resolve_topic_name("/clock")
         self._progress = node.create_publisher(Float32, "race/progress", 10)
         self._speed = node.create_publisher(Float32, "race/speed", 10)
         self._lap_time = node.create_publisher(Float32, "race/lap_time", 10)
@@ -58,15 +59,16 @@ class RealTime:
         elapsed = self._meter.elapsed
         rate, _ = self._meter.read()
         drivers = publishers(self._node, self._topic)
+        clocks = publishers(self._node, self._clock)
         values = {
             "steps per second": f"{rate:.1f}",
             "real-time factor": f"{rate * DT:.2f}",
             "commands refused": str(self._refused),
             "drivers": ", ".join(drivers),
+            "clocks": ", ".join(clocks),
         }
-        if len(drivers) > 1:
-            message = f"{len(drivers)} nodes drive the car on {self._topic}: {', '.join(drivers)}"
-            return Report(Level.WARN, message, values)
+        if faults := [*self._several_drivers(drivers), *self._several_clocks(clocks)]:
+            return Report(Level.WARN, "; ".join(faults), values)
         if self._paused:
             return Report(Level.OK, "paused", values)
         wanted = 1.0 / self._period
@@ -74,6 +76,20 @@ class RealTime:
             message = f"slower than asked: {rate:.1f} steps/s of {wanted:.1f}"
             return Report(Level.WARN, message, values)
         return Report(Level.OK, "running", values)
+
+    def _several_drivers(self, names: list[str]) -> list[str]:
+        if len(names) < 2:
+            return []
+        return [f"{len(names)} nodes drive the car on {self._topic}: {', '.join(names)}"]
+
+    def _several_clocks(self, names: list[str]) -> list[str]:
+        """A line where the time that all nodes share would jump."""
+        if len(names) < 2:
+            return []
+        return [
+            f"{len(names)} nodes publish {self._clock}: {', '.join(names)} "
+            "(give each world in real time a ROS_DOMAIN_ID of its own)"
+        ]
 
     def _step(self) -> None:
         self._steps += 1

@@ -1,6 +1,7 @@
 """`deepracer export` and `deepracer import`, as people type them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_formats_and_files_can_be_chosen(learned):
     result = deepracer("export", "learned", "--format", "onnx", "--out", "here/it.onnx")
     assert result.output == "Wrote here/it.onnx.\n"
     assert deepracer("export", "learned", "--format", "tflite").exit_code == 2
+
+
+def test_both_files_of_openvino_are_told(learned):
+    result = deepracer("export", "learned", "--format", "openvino", "--out", "here/it.xml")
+    assert result.output == "Wrote here/it.xml and here/it.bin.\n"
+    assert {path.name for path in Path("here").iterdir()} == {"it.xml", "it.bin"}
+
+
+def test_where_openvino_is_missing_the_export_says_what_it_needs(learned, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    result = deepracer("export", "learned", "--format", "openvino")
+    assert str(result.exception) == (
+        "this needs the Python package openvino, which is not installed: pip install openvino"
+    )
 
 
 @pytest.mark.parametrize(

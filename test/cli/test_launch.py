@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deepracer_cli import launch_run
+from deepracer_cli.launch_file import shipped
 from deepracer_cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -358,6 +359,11 @@ print("heard", len(heard))
 
 
 # The command
+
+
+def test_help_names_every_file_that_comes_with_the_project():
+    shown = CliRunner().invoke(app, ["launch", "--help"])
+    assert set(shipped()) <= set(re.findall(r"\w+", shown.output))
 
 
 def test_show_args():

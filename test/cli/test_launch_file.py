@@ -445,6 +445,8 @@ def test_a_value_that_is_no_parameter_is_refused(text):
         ('<node pkg="demo" exec="talker" name="a__b"/>', ["'a__b' cannot name a node", "no __"]),
         ('<node pkg="demo" exec="talker" name="a/b"/>', ["'a/b' cannot name a node"]),
         ('<node pkg="demo" exec="talker" name="\u00e9"/>', ["'\u00e9' cannot name a node"]),
+        ('<group if="true" unless="false"/>', ["<group>", "both 'if' and 'unless'"]),
+        ("<group>" * 3000 + "</group>" * 3000, ["<group> is 50 elements deep in others"]),
         ("<group>", ["mismatched tag"]),
         ('<let name="a" name="b" value="1"/>', ["duplicate attribute"]),
     ],
@@ -456,6 +458,14 @@ def test_refused_by_name_with_file_and_line(read, inside, words):
     assert "some.launch.xml, line " in message
     for word in words:
         assert word in message
+
+
+def test_files_that_include_one_another_without_end_are_refused(read, tmp_path):
+    for number in range(400):
+        include = f'<include file="$(dirname)/{number + 1}.xml"/>'
+        (tmp_path / f"{number}.xml").write_text(f"<launch>{include}</launch>")
+    with pytest.raises(UserError, match=r"line 1: .*/49\.xml is 50 files deep"):
+        read('<include file="$(dirname)/0.xml"/>')
 
 
 def test_the_line_is_told(read):

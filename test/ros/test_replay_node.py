@@ -1,6 +1,7 @@
 """The node `replay`: a bag's camera, shown to a stand-in for the agent."""
 
 import math
+import re
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ def image(kind, k):
 def bag(tmp_path):
     """A function that writes tmp_path/bag: images of a kind, and commands that answer them."""
 
-    def write(kinds=("raw", "drive"), namespace="", count=COUNT):
+    def write(kinds=("raw", "drive"), namespace="", count=COUNT, first=0):
         with Writer(tmp_path / "bag", version=8, storage_plugin=StoragePlugin.MCAP) as writer:
             add = {}
             for kind in kinds:
@@ -53,7 +54,7 @@ def bag(tmp_path):
                 add[kind] = writer.add_connection(
                     f"{namespace}/{topic}", name, msgdef=definition(name), rihs01="RIHS01_0"
                 )
-            for k in range(count):
+            for k in range(first, count):
                 for kind, connection in add.items():
                     if kind == "drive":
                         message = to_drive(recorded_steering(k), 1.0, to_time(k * PERIOD))
@@ -137,6 +138,30 @@ def test_a_bag_that_is_cut_short_is_shown_as_far_as_it_goes(peer, agent, bag, st
     assert run(peer, node) == 0, node.output
     assert "no end" in node.output
     assert (tmp_path / "replay.png").exists()
+
+
+def test_a_first_image_that_nobody_answers_costs_that_image_alone(peer, agent, bag, start):
+    bag(first=7)
+    hasten = "import deepracer_agent.replay_node as node; node._FIRST_PATIENCE = 5.0"
+    node = start("replay_node", bag="bag", before=hasten)
+    assert run(peer, node) == 0, node.output
+    assert sorted(set(agent)) == list(range(7, COUNT))
+    assert re.search(r"unanswered +1\n", node.output)
+
+
+@pytest.mark.parametrize("count", [3, COUNT])
+def test_images_that_nobody_ever_answers_are_given_up(peer, bag, start, count):
+    images = peer.listen(Image, "camera/image_raw", NEWEST)
+    bag(count=count)
+    hasten = (
+        "import deepracer_agent.replay_node as node; node._FIRST_PATIENCE = 5.0; "
+        "node._PATIENCE = 0.2"
+    )
+    node = start("replay_node", bag="bag", before=hasten)
+    assert run(peer, node) == 1
+    assert "Nobody answers the images on /camera/image_raw on /drive." in node.output
+    assert "takes it 160x120 rgb8?" in node.output
+    assert len({to_nanoseconds(image.header.stamp) for image in images}) <= min(count, 10)
 
 
 @pytest.mark.parametrize(

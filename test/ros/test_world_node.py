@@ -245,6 +245,17 @@ def test_two_drivers_are_reported_by_name(world, driver):
     driver.told("running")
 
 
+def test_two_clocks_are_reported_by_name(world, driver):
+    """A namespace does not part two worlds in real time: both publish /clock."""
+    world()
+    assert driver.told("running")["clocks"] == "/world"
+    world("--ros-args", "-r", "__ns:=/b")
+    driver.told("2 nodes publish /clock: /b/world, /world", "a ROS_DOMAIN_ID of its own")
+    other = driver.peer.node.create_publisher(AckermannDriveStamped, "drive", COMMAND)
+    driver.told("2 nodes drive the car on /drive: /test, /test; 2 nodes publish /clock")
+    driver.peer.node.destroy_publisher(other)
+
+
 def garbage():
     """Commands that no car should obey."""
     for bad in (math.nan, math.inf, -math.inf):
