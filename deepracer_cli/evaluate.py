@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,6 +92,12 @@ def evaluate(
         "seed": seed,
     }
     settings = load_settings(folder / CHECKPOINT)
+    for name in () if track else settings.tracks:
+        if name.endswith((".yaml", ".npy")) and not os.path.exists(name):
+            raise UserError(
+                f"{folder} was trained on {name}, which is not found from here: say with --track "
+                "where it is, or choose another."
+            )
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     _drive(folder, settings, Rules(laps, off_track_penalty, max_resets), video, png)
 

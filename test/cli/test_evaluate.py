@@ -1,5 +1,6 @@
 """`deepracer evaluate`: options, what it prints, and what it leaves."""
 
+import json
 import os
 import re
 
@@ -119,6 +120,14 @@ def test_a_mistake_is_told_before_laps_are_driven(learned, no_laps, tmp_path, op
 def test_a_missing_file_is_told(learned, no_laps, name, said):
     (learned / name).unlink()
     assert said in fails("learned")
+
+
+def test_a_track_file_that_is_not_found_from_here_is_told(learned, no_laps):
+    path = learned / "checkpoint" / "settings.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, "tracks": ["away.yaml"]}))
+    assert re.search("was trained on away.yaml, which is not found from here: .*--track", fails())
+    assert "no track 'nowhere'" in fails("--track", "nowhere")
 
 
 def test_a_truncated_policy_is_told(learned, no_laps):
