@@ -171,10 +171,12 @@ def metadata_from_json(data: dict[str, Any], *, repeats: bool = False) -> ModelM
     """Check the decoded content of a model_metadata.json; older versions are completed.
 
     A missing key means what it means to DeepRacer: discrete, clipped_ppo, the shallow network,
-    version 1 without a sensor and 2 with one. Raises UserError, also for an action that is there
-    twice, unless it `repeats`.
+    version 1 without a sensor and 2 with one. Numbers may be text, and the one sensor need not be
+    in a list, as in files of the service's console. Raises UserError, also for an action that is
+    there twice, unless it `repeats`.
     """
     check_object(data, "", KEYS[:1], KEYS[1:])
+    data = _numbers(data)
     algorithm = check_choice(
         data.get("training_algorithm", ALGORITHMS[0]), "training_algorithm", ALGORITHMS
     )
@@ -185,7 +187,7 @@ def metadata_from_json(data: dict[str, Any], *, repeats: bool = False) -> ModelM
             data.get("neural_network", NETWORKS[0]), "neural_network", NETWORKS
         ),
         training_algorithm=algorithm,
-        version=_version(data.get("version", 2 if "sensor" in data else 1)),
+        version=check_whole(data.get("version", 2 if "sensor" in data else 1), "version", 1, 6),
     )
 
 
@@ -198,6 +200,18 @@ def metadata_to_json(metadata: ModelMetadata) -> dict[str, Any]:
         "training_algorithm": metadata.training_algorithm,
         "version": str(VERSION),
     }
+
+
+def _numbers(value: Any, depth: int = 4) -> Any:
+    """The same with numbers for texts that are numbers, as deep as an action space goes."""
+    if isinstance(value, list) and depth:
+        return [_numbers(item, depth - 1) for item in value]
+    if isinstance(value, dict) and depth:
+        return {key: _numbers(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, str) and len(value) <= 32:
+        with suppress(ValueError):
+            return float(value)
+    return value
 
 
 def _action_space(
@@ -277,6 +291,8 @@ def _speed(value: object, key: str) -> float:
 
 
 def _sensor(value: object) -> str:
+    if isinstance(value, str):
+        value = [value]
     names = check_type(value, "sensor", list, f"a list with one sensor, [{SENSORS[0]!r}]")
     for name in names:
         if isinstance(name, str) and name in _OTHER_SENSORS:
@@ -284,14 +300,6 @@ def _sensor(value: object) -> str:
     if len(names) != 1:
         raise UserError(f"sensor names {len(names)} sensors; accepted is one, {SENSORS[0]!r}.")
     return check_choice(names[0], "sensor[0]", SENSORS)
-
-
-def _version(value: object) -> int:
-    """Read a version: files say 5, 5.0, "5" or "4.0"."""
-    if isinstance(value, str) and len(value) <= 8:
-        with suppress(ValueError):
-            value = float(value)
-    return check_whole(value, "version", 1, 6)
 
 
 def _space_to_json(space: DiscreteActions | ContinuousActions) -> dict[str, Any]:

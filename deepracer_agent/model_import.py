@@ -44,13 +44,14 @@ def import_model(
     tell: is called with what is odd about it and does no harm. The folder appears whole, after its
     network has answered a frame. Raises UserError; nothing is left behind then.
     """
-    name = name or _name(path) or None
-    if name and (models / name).exists():
+    if name is None:
+        name = _name(path) or None
+    folder = new_model(name, models, overwrite=True)  # judges the name
+    if folder.exists():
         raise UserError(
-            f"The model {models / name} exists already: choose another --name, or remove it "
-            f"(deepracer models remove {name})."
+            f"The model {folder} exists already: choose another --name, or remove it "
+            f"(deepracer models remove {folder.name})."
         )
-    folder = new_model(name, models)
     model = read_car_model(path)
     where = str(path) if path.suffix == ".pb" else f"{path}, {GRAPH}"
     try:
@@ -76,22 +77,8 @@ def _metadata(data: dict[str, Any], tell: Callable[[str], None]) -> ModelMetadat
     """Check metadata as other programs and people wrote them: what is clear is good enough."""
     if unknown := sorted(data.keys() - KEYS):
         tell(f"{METADATA}: unknown keys are ignored: {shown(unknown)}.")
-    known = {key: _numbers(data[key]) for key in KEYS if key in data}
-    if isinstance(known.get("sensor"), str):
-        known["sensor"] = [known["sensor"]]
+    known = {key: data[key] for key in KEYS if key in data}
     return metadata_from_json(known, repeats=True)
-
-
-def _numbers(value: Any, depth: int = 3) -> Any:
-    """The same with numbers for texts that are numbers, as deep as an action space goes."""
-    if isinstance(value, list) and depth:
-        return [_numbers(item, depth - 1) for item in value]
-    if isinstance(value, dict) and depth:
-        return {key: _numbers(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, str) and len(value) <= 32:
-        with suppress(ValueError):
-            return float(value)
-    return value
 
 
 def _make(folder: Path, graph: bytes, metadata: ModelMetadata, where: str) -> None:

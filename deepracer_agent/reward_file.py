@@ -5,8 +5,10 @@ Two signatures work unmodified: `reward_function(params)` and the twelve argumen
 
 import inspect
 import math
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
@@ -50,7 +52,8 @@ class RewardFile(NamedTuple):
 
     def error(self, line: int, what: str) -> RewardError:
         """Return the error that shows a line of the file (0: none), and says what happened."""
-        lines = self.source.splitlines()
+        # as Python counts them: a form feed, for one, ends no line
+        lines = self.source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         if not 1 <= line <= len(lines):
             return RewardError(f"{self.path}: {what}")
         return RewardError(f"{self.path}, line {line}: {what}\n    {lines[line - 1].strip()}")
@@ -69,11 +72,12 @@ class RewardFile(NamedTuple):
 def read_reward_file(path: Path) -> RewardFile:
     """Read and compile a file. Raises RewardError: unreadable, too large, syntax error."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as opened:
+            content = opened.read(_MAX_BYTES + 1)
     except OSError as error:
         raise RewardError(f"Cannot read the reward function {path}: {error.strerror}.") from error
     if len(content) > _MAX_BYTES:
-        raise RewardError(f"{path} has {len(content)} bytes: that is no reward function.")
+        raise RewardError(f"{path} has more than {_MAX_BYTES:,} bytes: that is no reward function.")
     source = content.decode(errors="replace")
     try:
         code = compile(content, str(path), "exec", dont_inherit=True)
@@ -95,7 +99,7 @@ def import_function(file: RewardFile) -> Function:
     module.__file__ = str(file.path)
     sys.modules[module.__name__] = module  # dataclasses, for one, look themselves up there
     try:
-        with time_limit(str(file.path), IMPORT_TIME) as start:
+        with same_folder(), time_limit(str(file.path), IMPORT_TIME) as start:
             start()
             exec(file.code, module.__dict__)
     except Overtime as overtime:
@@ -110,9 +114,25 @@ def import_function(file: RewardFile) -> Function:
     return _recognise(file, function)
 
 
+@contextmanager
+def same_folder() -> Iterator[None]:
+    """Come back to the working folder, wherever other people's code goes."""
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed
+        here = None
+    try:
+        yield
+    finally:
+        if here:
+            os.chdir(here)
+
+
 def say(error: BaseException) -> str:
     """Return an exception in words, with the way out where it is known."""
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    text = type(error).__name__
+    with suppress(Exception):  # other people's exceptions may refuse to be text
+        text = f"{text}: {error}".removesuffix(": ")
     if isinstance(error, ModuleNotFoundError) and error.name:
         text += f". Install it (pip install {error.name.partition('.')[0]}) or do without it."
     return text

@@ -4,10 +4,10 @@ Degrees and percent are DeepRacer's; they appear only here.
 """
 
 import math
-import numbers
 import reprlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from deepracer_agent.reward_file import (
     RewardFile,
     import_function,
     read_reward_file,
+    same_folder,
     say,
 )
 from deepracer_agent.time_limit import Overtime, time_limit
@@ -35,7 +36,6 @@ __all__ = [
 DEFAULT_REWARD = "center_line"
 LIMIT = 1e5  # rewards are within +-LIMIT
 CALL_TIME = 1.0  # s, the longest call
-_NUMBER: Any = (numbers.Real, np.bool_)
 _BUILTIN = Path(__file__).parent / "builtin_rewards"
 
 
@@ -54,7 +54,11 @@ def load_reward(
     """
     builtin = builtin_rewards()
     path = builtin.get(str(name_or_path), Path(name_or_path))
-    if not path.exists():
+    try:
+        known = path.exists()
+    except OSError:  # too long a name, a folder that may not be entered: reading tells
+        known = True
+    if not known:
         raise RewardError(
             f"No reward function {name_or_path}: neither a file nor one of the built-in ones "
             f"({', '.join(builtin)})."
@@ -84,7 +88,7 @@ class Reward:
         while len(self._functions) < len(params):
             self._functions.append(import_function(self.file))
         rewards = np.empty(len(params))
-        with time_limit(str(self.file.path), self._call_time) as start:
+        with same_folder(), time_limit(str(self.file.path), self._call_time) as start:
             for car, one in enumerate(params):
                 start()
                 rewards[car] = self._call(car, one)
@@ -95,6 +99,7 @@ class Reward:
         begin = time.perf_counter()
         try:
             value = function(params)
+            number = _number(value)
         except Overtime as overtime:
             raise self._too_long(overtime.line, params) from None
         except (Exception, SystemExit) as error:  # whatever other people's code may raise
@@ -102,9 +107,9 @@ class Reward:
             raise self.file.error(self.file.line_of(error), what) from error
         if time.perf_counter() - begin > self._call_time:
             raise self._too_long(line, params)
-        if not (isinstance(value, _NUMBER) and -LIMIT <= value <= LIMIT):
-            raise self.file.error(line, f"{_complaint(value)} ({_summary(params)})")
-        return float(value)
+        if not -LIMIT <= number <= LIMIT:
+            raise self.file.error(line, f"{_complaint(value, number)} ({_summary(params)})")
+        return number
 
     def _too_long(self, line: int, params: Params) -> RewardError:
         what = f"The call took longer than {self._call_time:g} s: an endless loop?"
@@ -168,20 +173,35 @@ def _no_objects() -> Params:
     }
 
 
-def _complaint(value: Any) -> str:
+def _number(value: Any) -> float:
+    """Make a number of a result as the service did; NaN of what is none."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()  # newer NumPy's float() takes no array of one
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _complaint(value: Any, number: float) -> str:
     """Say what is wrong with a result that is not accepted."""
-    if isinstance(value, _NUMBER) and LIMIT < abs(value) < math.inf:
-        shown = f"{float(value):g}" if abs(value) < 1e300 else "a huge number"
-        return f"reward_function returned {shown}: rewards must be within +-{LIMIT:g}."
+    if abs(number) > LIMIT:
+        return f"reward_function returned {number:g}: rewards must be within +-{LIMIT:g}."
     kind = type(value).__name__
     hint = " Does every path end in a return?" if value is None else ""
-    return f"reward_function returned {reprlib.repr(value)} ({kind}), not a finite number.{hint}"
+    return f"reward_function returned {_shown(value)} ({kind}), not a finite number.{hint}"
 
 
 def _summary(params: Params) -> str:
     """Say where the car was; the function may have spoilt the values."""
-    shown = {
-        name: f"{value:.4g}" if isinstance(value, float) else reprlib.repr(value)
-        for name, value in ((name, params.get(name)) for name in ("steps", "progress", "x", "y"))
-    }
+    shown = {name: _shown(params.get(name)) for name in ("steps", "progress", "x", "y")}
     return "at step {steps}, progress {progress} %, x {x}, y {y}".format(**shown)
+
+
+def _shown(value: Any) -> str:
+    """A value as short text; other people's objects may refuse."""
+    with suppress(Exception):
+        return f"{value:.4g}" if isinstance(value, float) else reprlib.repr(value)
+    return "?"

@@ -83,6 +83,8 @@ def evaluate(
 
     if png and png.suffix != ".png":
         raise UserError(f"{png}: the picture of the driven lines ends in .png.")
+    for path in filter(None, (video, png)):
+        _check_name(path)
     folder = find_model(model)
     given: dict[str, Any] = {
         "tracks": tuple(track) if track else None,
@@ -100,6 +102,19 @@ def evaluate(
             )
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     _drive(folder, settings, Rules(laps, off_track_penalty, max_resets), video, png)
+
+
+def _check_name(path: Path) -> None:
+    """Refuse, before laps are driven, a name that no file can have here. Raises UserError."""
+    from contextlib import suppress
+
+    from deepracer_sim.errors import UserError
+
+    try:
+        with suppress(FileNotFoundError):
+            path.lstat()
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def _drive(

@@ -83,6 +83,11 @@ def main() -> None:
         # The reader (`| head`) has left. Python would complain when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except ValueError:
+        if not sys.stdout.closed:
+            raise
+        print("Error: a reward function has closed sys.stdout; leave it open.", file=sys.stderr)
+        sys.exit(1)
 
 
 def _end(number: int, _: object) -> None:
@@ -99,7 +104,8 @@ def run() -> None:
             print("Interrupted.", file=sys.stderr)
         raise
     finally:
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # by other people's code
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from os.path import exists
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,12 +42,12 @@ def record(out: Path, topics: Sequence[str], storage: Literal["mcap", "sqlite3"]
     Raises UserError where the folder exists already, or cannot be written to, or where one is no
     name of a topic; no folder is made then.
     """
-    if out.exists():
+    if exists(out):  # no error for a name that no file can have: the writer tells
         raise UserError(f"{out} exists already. Give the bag another name: --out")
     # A message is written whole: Ctrl-C ends the spinning below, and breaks into nothing.
     signal.signal(signal.SIGINT, lambda *_: None)
-    writer = Writer(out, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
     with _disk_faults(out), started([]):
+        writer = Writer(out, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()])
         recorder = Recorder(writer, topics)  # first: what it refuses leaves no folder behind
         # The end of spinning is suppressed first: so the writer makes the bag complete.
         with writer, suppress(ExternalShutdownException):
@@ -123,5 +124,5 @@ def _disk_faults(out: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        rest = f" What came before is kept: deepracer bag info {out}" if out.exists() else ""
+        rest = f" What came before is kept: deepracer bag info {out}" if exists(out) else ""
         raise UserError(f"Cannot write {out}: {reason}.{rest}") from error

@@ -9,10 +9,30 @@ import yaml
 from deepracer_sim.errors import UserError
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML's own keeps the last."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        known = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in known:
+                    what = f"the key {key.value!r} is given twice"
+                    raise yaml.composer.ComposerError(None, None, what, key.start_mark)
+                known.add((key.tag, key.value))
+        return node
+
+
+def load_yaml(content: str | bytes) -> Any:
+    """Decode YAML that people write. Raises YAMLError, and what Python does for odd values."""
+    return yaml.load(content, _Loader)
+
+
 def read_mapping(path: Path) -> dict[Any, Any]:
     """Return the content of a YAML file. Raises UserError unless it is keys with values."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from deepracer_sim.config import load_yaml
 from deepracer_sim.errors import UserError
 from deepracer_sim.files import share_directory, write_atomic
 from deepracer_sim.random_track import random_track
@@ -72,9 +73,12 @@ def _find(name_or_path: str) -> Path:
 
 
 def _check_file(path: Path) -> None:
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:  # too long a name, a folder that may not be entered
+        raise UserError(f"Cannot read the track {path}: {error.strerror}.") from error
+    if size is None:
         raise UserError(f"There is no track file {path}.")
-    size = path.stat().st_size
     if size > MAX_FILE_SIZE:
         limit = MAX_FILE_SIZE / 1e6
         raise UserError(f"{path} has {size / 1e6:.1f} MB; a track has {limit:.0f} MB at most.")
@@ -82,7 +86,7 @@ def _check_file(path: Path) -> None:
 
 def _read_yaml(path: Path) -> Track:
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = load_yaml(path.read_bytes())
     except OSError as error:
         raise UserError(f"Cannot read the track {path}: {error.strerror}.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

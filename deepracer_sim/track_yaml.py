@@ -27,6 +27,7 @@ MAX_CURVE_POINTS = 500
 MAX_EXACT_POINTS = 10_000
 MAX_COORDINATE = 1000.0  # m
 MIN_SPACING = 1e-6  # m
+MIN_DASH = 0.001  # m; finer ones make millions in a lap
 # What laying tape with a ruler misses; more is a mistake in the numbers.
 MAX_GAP = 0.1  # m
 MAX_HEADING_GAP_DEG = 2.0
@@ -192,7 +193,8 @@ def _length(key: str, value: object, where: str) -> float:
     # A line may have no width and dashes no gap, but a dash of no length has no end.
     if value == 0 and key != "dash_length":
         return 0.0
-    return _number(value, where, 0.0, MAX_WIDTH)
+    low = MIN_DASH if key in ("dash_length", "dash_gap") else 0.0
+    return _number(value, where, low, MAX_WIDTH)
 
 
 def _color(value: object, where: str) -> Color:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from deepracer_agent.rewards import RewardError, load_reward
@@ -48,7 +50,13 @@ def test_files_that_cannot_be_loaded(write, source, line, said):
     assert issubclass(RewardError, UserError)
 
 
-@pytest.mark.parametrize("name", ["nowhere.py", "centre_line", "", "."])
+@pytest.mark.parametrize("start", ["x = 1\n\f\n", "# \u2028 \x85\n\n", "\r\n\r"])
+def test_lines_are_counted_as_python_does(write, start):
+    with pytest.raises(RewardError, match=r"line 3: ZeroDivisionError[^\n]*\n    1 / 0$"):
+        load_reward(write(f"{start}1 / 0\n"))
+
+
+@pytest.mark.parametrize("name", ["nowhere.py", "centre_line", "", ".", "x" * 300])
 def test_no_such_reward(name):
     with pytest.raises(RewardError, match="No reward function|Cannot read"):
         load_reward(name)
@@ -57,3 +65,10 @@ def test_no_such_reward(name):
 def test_a_huge_file_is_not_read_as_code(write):
     with pytest.raises(RewardError, match="no reward function"):
         load_reward(write(b"#" * 2_000_000))
+
+
+def test_a_file_without_an_end_is_not_read_to_it(write):
+    path = write(b"")
+    os.truncate(path, 10**12)  # more than there is memory, as /dev/zero
+    with pytest.raises(RewardError, match="more than 1,000,000 bytes"):
+        load_reward(path)

@@ -222,18 +222,24 @@ def test_arguments_of_2018_stay_in_range(heading, speed, steering, behind):
 @pytest.mark.parametrize(
     ("result", "expected"),
     [("True", 1.0), ("7", 7.0), ("-1e5", -1e5), ("np.float32(0.5)", 0.5), ("np.int64(3)", 3.0),
-     ("np.bool_(False)", 0.0)],
+     ("np.bool_(False)", 0.0), ("np.array(0.5)", 0.5), ("np.array([[0.5]])", 0.5), ("'0.5'", 0.5),
+     ("Decimal('0.5')", 0.5), ("Number()", 0.5)],
 )  # fmt: skip
 def test_results_that_are_numbers(write, result, expected):
-    path = write(f"import numpy as np\ndef reward_function(params):\n    return {result}\n")
+    path = write(
+        "import numpy as np\nfrom decimal import Decimal\n"
+        "class Number:\n    def __float__(self):\n        return 0.5\n"
+        f"def reward_function(params):\n    return {result}\n"
+    )
     assert load_reward(path)(some_params()).tolist() == [expected]
 
 
 @pytest.mark.parametrize(
     ("result", "said"),
     [("float('nan')", "nan"), ("float('inf')", "inf"), ("-float('inf')", "-inf"),
-     ("'1.0'", "str"), ("None", "return"), ("[1.0]", "list"), ("1 + 0j", "complex"),
-     ("1.1e5", "within"), ("-10 ** 5000", "within"), ("'x' * 10 ** 6", "str")],
+     ("'one'", "str"), ("None", "return"), ("[1.0]", "list"), ("1 + 0j", "complex"),
+     ("1.1e5", "within"), ("-10 ** 5000", "within"), ("'x' * 10 ** 6", "str"),
+     ("[10 ** 5000]", "list"), ("__import__('numpy').ones(2)", "ndarray"), ("'1e9'", "within")],
 )  # fmt: skip
 def test_results_that_are_refused(write, result, said):
     path = write(f"x = 1\ndef reward_function(params):\n    return {result}\n")
@@ -271,10 +277,39 @@ def test_an_exception_on_a_later_step_shows_the_users_line(write):
     assert "step 500" in str(error.value)
 
 
+def test_an_object_that_fails_to_be_a_number_shows_the_users_line(write):
+    path = write(
+        "class Number:\n    def __float__(self):\n        return 1 / 0\n"
+        "def reward_function(params):\n    return Number()\n"
+    )
+    with pytest.raises(RewardError, match="line 3: ZeroDivisionError"):
+        load_reward(path)(some_params())
+
+
+def test_an_exception_that_is_no_text_is_told_by_its_name(write):
+    path = write(
+        "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\n"
+        "def reward_function(params):\n    raise Mute\n"
+    )
+    with pytest.raises(RewardError, match=r"line 5: Mute \(at step 1"):
+        load_reward(path)(some_params())
+
+
 @pytest.mark.parametrize(
     "body",
-    ["params.clear(); 1 / 0", "params['x'] = []; 1 / 0", "raise SystemExit", "raise KeyError('x')",
-     "assert False", "return params['no_such_key']"],
+    ["os.chdir('/')\ndef reward_function(params):\n    return 1\n",
+     "def reward_function(params):\n    os.chdir('/')\n    return 1\n"],
+)  # fmt: skip
+def test_the_working_folder_stays(write, tmp_path, monkeypatch, body):
+    monkeypatch.chdir(tmp_path)
+    assert load_reward(write(f"import os\n{body}"))(some_params(2)).tolist() == [1.0, 1.0]
+    assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["params.clear(); 1 / 0", "params['x'] = []; 1 / 0", "params['x'] = 10 ** 5000; 1 / 0",
+     "raise SystemExit", "raise KeyError('x')", "assert False", "return params['no_such_key']"],
 )  # fmt: skip
 def test_exceptions_whatever_the_function_did_before(write, body):
     path = write(f"def reward_function(params):\n    {body}\n")

@@ -3,6 +3,8 @@
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from rosbags.interfaces import (
@@ -197,3 +199,12 @@ def test_a_folder_without_a_bag_is_told(tmp_path):
         assert result.exit_code == 1
         assert isinstance(result.exception, UserError)
         assert str(path) in str(result.exception)
+
+
+def test_a_bag_that_cannot_have_its_name_is_told():
+    pytest.importorskip("rclpy")
+    command = [sys.executable, "-m", "deepracer_cli.main", "bag", "record", "--out", "x" * 300]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert shown.returncode == 1
+    assert shown.stderr.endswith("xxx: File name too long.\n")
+    assert shown.stderr.startswith("Error: Cannot write xxx")

@@ -100,6 +100,8 @@ def test_wrong_usage(learned, no_laps, options):
         (("--video", "drive.gif"), "a video ends in .mp4"),
         (("--video", "file/drive.mp4"), "Cannot write file/drive.mp4"),
         (("--png", "lines.jpg"), "ends in .png"),
+        (("--video", "x" * 300 + ".mp4"), ".mp4: File name too long"),
+        (("--png", "x" * 300 + ".png"), ".png: File name too long"),
     ],
 )
 def test_a_mistake_is_told_before_laps_are_driven(learned, no_laps, tmp_path, options, said):

@@ -69,6 +69,10 @@ def test_where_openvino_is_missing_the_export_says_what_it_needs(learned, monkey
         (["import", "nothing.tar.gz"], "No such file"),
         (["import", "models/learned/policy.onnx"], r"no \.tar\.gz archive"),
         (["import", "x.tar.gz", "--name", "a/b"], "cannot name a model"),
+        (["import", "x.tar.gz", "--name", ".."], "cannot name a model"),
+        (["import", "x.tar.gz", "--name", ""], "cannot name a model"),
+        (["import", "x.tar.gz", "--name", "x" * 300], "cannot name a model"),
+        (["import", "x" * 300 + ".tar.gz"], "cannot be read"),
         (["import", "x.tar.gz", "--name", "learned"], "exists already"),
     ],
 )

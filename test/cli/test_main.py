@@ -98,6 +98,15 @@ def test_a_missing_module_of_ours_is_a_bug(run):
         run(command)
 
 
+def test_a_reward_function_that_closes_the_output_is_told(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import sys\nsys.stdout.close()\ndef reward_function(params): return 1\n")
+    shown = python("-m", "deepracer_cli.main", "reward", "check", path, stderr=subprocess.PIPE)
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("Error: a reward function has closed sys.stdout")
+    assert shown.stderr.count("\n") == 1
+
+
 def test_success_is_silent(run):
     assert run(lambda: None) == (0, "")
 

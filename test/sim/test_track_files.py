@@ -73,6 +73,34 @@ def test_a_missing_file_is_named(tmp_path, name):
         load_track(str(tmp_path / name))
 
 
+@pytest.mark.parametrize("ending", [".yaml", ".npy"])
+def test_a_name_that_no_file_can_have_is_told(ending):
+    with pytest.raises(UserError, match="Cannot read the track x+.*too long|no track file x+"):
+        load_track("x" * 300 + ending)
+
+
+def test_a_folder_that_may_not_be_entered_is_told(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(UserError, match="Cannot read the track .*: Permission denied"):
+        load_track("folder/track.yaml")
+
+
+@pytest.mark.parametrize("twice", ["name", "radius"])
+def test_a_key_that_is_given_twice_is_refused(tmp_path, twice):
+    text = "name: a\nwidth: 0.6\nsegments:\n  - left: {radius: 2, angle_deg: 360}\n"
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    load_track(str(path))
+    path.write_text(
+        {"name": text + "name: b\n", "radius": text.replace("{", "{radius: 1, ")}[twice]
+    )
+    with pytest.raises(UserError, match=f"the key '{twice}' is given twice"):
+        load_track(str(path))
+
+
 def test_a_huge_file_is_not_read(tmp_path):
     path = tmp_path / "huge.yaml"
     with path.open("wb") as file:
