@@ -15,7 +15,8 @@ from deepracer_agent.policy import Policy
 from deepracer_ros.topics import SENSOR
 
 CARS = 8
-SAVE_OFTEN = "import deepracer_agent.train as t; t._CHECKPOINT_EVERY = 0.0"
+SAVE_EVERY = "import deepracer_agent.train as t; t._CHECKPOINT_EVERY = {}".format
+SAVE_OFTEN, SAVE_AT_THE_END = SAVE_EVERY(0.0), SAVE_EVERY(1e9)
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_asked_to_end_twice_at_once_it_keeps_what_was_learned(
     """As a node is that is asked along with its launch, which asks it, too."""
     world = start_world()
     diagnostics = peer.listen(DiagnosticArray, "/diagnostics")
-    trainer = start_trainer(before="")
+    trainer = start_trainer(before=SAVE_AT_THE_END)
     peer.spin_until(lambda: steps_told(diagnostics) > 1000)
     assert not steps_saved()
     world.kill()
