@@ -149,21 +149,24 @@ def _start(args: list[str] | None) -> Any:
 def served(node: Any) -> Iterator[Any]:
     """Serve a node in a thread of its own inside, and destroy it at the end."""
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.task import Future
 
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
+    end: Any = Future()
 
     def spin() -> None:
         with suppress(ExternalShutdownException):  # the process ends
-            executor.spin()
+            executor.spin_until_future_complete(end)
 
     thread = threading.Thread(target=spin)
     thread.start()
     try:
         yield node
     finally:
+        end.set_result(None)
+        thread.join()  # before the executor ends, which would not wake a thread about to wait
         executor.shutdown()
-        thread.join()
         node.destroy_node()
 
 
