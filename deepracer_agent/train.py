@@ -150,7 +150,6 @@ class _Training(BaseCallback):
 
     def run(self) -> None:
         """Learn until the budget is spent, then judge once more and save."""
-        self._begin = self._saved = self._reported = time.monotonic()
         self._learner.learn(sys.maxsize, callback=self, log_interval=None)
         self._judge()
         self._save()

@@ -67,7 +67,17 @@ class RealTime:
             "drivers": ", ".join(drivers),
             "clocks": ", ".join(clocks),
         }
-        if faults := [*self._several_drivers(drivers), *self._several_clocks(clocks)]:
+        faults = []
+        if len(drivers) > 1:
+            faults.append(
+                f"{len(drivers)} nodes drive the car on {self._topic}: {values['drivers']}"
+            )
+        if len(clocks) > 1:  # the time that all nodes share jumps
+            faults.append(
+                f"{len(clocks)} nodes publish {self._clock}: {values['clocks']} "
+                "(give each world in real time a ROS_DOMAIN_ID of its own)"
+            )
+        if faults:
             return Report(Level.WARN, "; ".join(faults), values)
         if self._paused:
             return Report(Level.OK, "paused", values)
@@ -76,20 +86,6 @@ class RealTime:
             message = f"slower than asked: {rate:.1f} steps/s of {wanted:.1f}"
             return Report(Level.WARN, message, values)
         return Report(Level.OK, "running", values)
-
-    def _several_drivers(self, names: list[str]) -> list[str]:
-        if len(names) < 2:
-            return []
-        return [f"{len(names)} nodes drive the car on {self._topic}: {', '.join(names)}"]
-
-    def _several_clocks(self, names: list[str]) -> list[str]:
-        """A line where the time that all nodes share would jump."""
-        if len(names) < 2:
-            return []
-        return [
-            f"{len(names)} nodes publish {self._clock}: {', '.join(names)} "
-            "(give each world in real time a ROS_DOMAIN_ID of its own)"
-        ]
 
     def _step(self) -> None:
         self._steps += 1

@@ -142,7 +142,7 @@ def test_a_bag_that_is_cut_short_is_shown_as_far_as_it_goes(peer, agent, bag, st
 
 def test_a_first_image_that_nobody_answers_costs_that_image_alone(peer, agent, bag, start):
     bag(first=7)
-    hasten = "import deepracer_agent.replay_node as node; node._FIRST_PATIENCE = 5.0"
+    hasten = "import deepracer_agent.replay_node as node; node._FIRST_PATIENCE = 10.0"
     node = start("replay_node", bag="bag", before=hasten)
     assert run(peer, node) == 0, node.output
     assert sorted(set(agent)) == list(range(7, COUNT))
